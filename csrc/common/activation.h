@@ -1,0 +1,61 @@
+// The activations that fuse into a product's epilogue, named once for host and device.
+//
+//   linear      y = z
+//   relu        y = max(z, 0)
+//   leaky_relu  y = z > 0 ? z : slope z          (Maas et al. 2013)
+//   tanh        y = tanh z
+//   sigmoid     y = 1 / (1 + exp(-z))
+//
+// Each derivative is a function of the *output* y, so a backward pass needs no saved input.
+// For leaky_relu that holds because slope >= 0 keeps the sign.
+#pragma once
+
+#include <cmath>
+#include <string_view>
+
+#include "common/check.h"
+
+#if defined(__CUDACC__) || defined(GE_SIMT)
+#define GE_HOST_DEVICE __host__ __device__
+#else
+#define GE_HOST_DEVICE
+#endif
+
+namespace ge {
+
+enum class Activation { linear, relu, leaky_relu, tanh, sigmoid };
+
+// The activation of that name; throws for any other.
+inline Activation parse_activation(std::string_view name) {
+    if (name == "linear") return Activation::linear;
+    if (name == "relu") return Activation::relu;
+    if (name == "leaky_relu") return Activation::leaky_relu;
+    if (name == "tanh") return Activation::tanh;
+    if (name == "sigmoid") return Activation::sigmoid;
+    fail(__FILE__, __LINE__, "unknown activation '" + std::string(name) + "'");
+}
+
+// y = f(z)
+GE_HOST_DEVICE inline float activate(float z, Activation activation, float slope) {
+    switch (activation) {
+        case Activation::relu: return z > 0.0f ? z : 0.0f;
+        case Activation::leaky_relu: return z > 0.0f ? z : slope * z;
+        case Activation::tanh: return tanhf(z);
+        case Activation::sigmoid: return 1.0f / (1.0f + expf(-z));
+        default: return z;
+    }
+}
+
+// dz = dy f'(z), written with y = f(z)
+GE_HOST_DEVICE inline float activate_backward(float dy, float y, Activation activation,
+                                              float slope) {
+    switch (activation) {
+        case Activation::relu: return y > 0.0f ? dy : 0.0f;
+        case Activation::leaky_relu: return y > 0.0f ? dy : slope * dy;
+        case Activation::tanh: return dy * (1.0f - y * y);
+        case Activation::sigmoid: return dy * y * (1.0f - y);
+        default: return dy;
+    }
+}
+
+}  // namespace ge
