@@ -15,6 +15,8 @@
 
 #include "common/check.h"
 
+// Kernels are compiled once per instruction set: a function that they share has internal linkage
+// ("static inline"), lest the linker keep one copy, built for a better machine, for all of them.
 #if defined(__CUDACC__) || defined(GE_SIMT)
 #define GE_HOST_DEVICE __host__ __device__
 #else
@@ -36,25 +38,35 @@ inline Activation parse_activation(std::string_view name) {
 }
 
 // y = f(z)
-GE_HOST_DEVICE inline float activate(float z, Activation activation, float slope) {
+GE_HOST_DEVICE static inline float activate(float z, Activation activation, float slope) {
     switch (activation) {
-        case Activation::relu: return z > 0.0f ? z : 0.0f;
-        case Activation::leaky_relu: return z > 0.0f ? z : slope * z;
-        case Activation::tanh: return tanhf(z);
-        case Activation::sigmoid: return 1.0f / (1.0f + expf(-z));
-        default: return z;
+        case Activation::relu:
+            return z > 0.0f ? z : 0.0f;
+        case Activation::leaky_relu:
+            return z > 0.0f ? z : slope * z;
+        case Activation::tanh:
+            return tanhf(z);
+        case Activation::sigmoid:
+            return 1.0f / (1.0f + expf(-z));
+        default:
+            return z;
     }
 }
 
 // dz = dy f'(z), written with y = f(z)
-GE_HOST_DEVICE inline float activate_backward(float dy, float y, Activation activation,
-                                              float slope) {
+GE_HOST_DEVICE static inline float activate_backward(float dy, float y, Activation activation,
+                                                     float slope) {
     switch (activation) {
-        case Activation::relu: return y > 0.0f ? dy : 0.0f;
-        case Activation::leaky_relu: return y > 0.0f ? dy : slope * dy;
-        case Activation::tanh: return dy * (1.0f - y * y);
-        case Activation::sigmoid: return dy * y * (1.0f - y);
-        default: return dy;
+        case Activation::relu:
+            return y > 0.0f ? dy : 0.0f;
+        case Activation::leaky_relu:
+            return y > 0.0f ? dy : slope * dy;
+        case Activation::tanh:
+            return dy * (1.0f - y * y);
+        case Activation::sigmoid:
+            return dy * y * (1.0f - y);
+        default:
+            return dy;
     }
 }
 

@@ -1,4 +1,5 @@
-// Errors that throw: a failed check becomes a C++ exception, which the bindings turn into a Python one.
+// Errors that throw: a failed check becomes a C++ exception, which the bindings turn into a Python
+// one.
 #pragma once
 
 #include <stdexcept>
@@ -14,7 +15,7 @@ namespace ge {
 
 }  // namespace ge
 
-#define GE_CHECK(condition, message)                          \
-    do {                                                      \
+#define GE_CHECK(condition, message)                               \
+    do {                                                           \
         if (!(condition)) ge::fail(__FILE__, __LINE__, (message)); \
     } while (false)

@@ -1,0 +1,136 @@
+// The CPU target's kernels: every signature once.
+//
+// Each kernel is compiled once per instruction set, in namespace ge::cpu::<GE_ISA>, from the same
+// source; `kernels()` is the table of the best set this machine has. The list below makes the
+// declarations, the tables and the Python bindings, so that a new kernel is one entry here and one
+// .cpp file. Pointers are contiguous row-major arrays; a pointer marked "or null" may be.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "common/activation.h"
+#include "common/elementwise.h"
+
+namespace ge::cpu {
+
+using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to four dimensions
+
+// clang-format off
+#define GE_CPU_KERNELS(KERNEL)                                                                     \
+    /* dense.cpp: y = f(x weight^T + bias) */                                                      \
+    KERNEL(dense_forward, (const float* x,       /* [B, I] */                                      \
+                           const float* weight,  /* [O, I] */                                      \
+                           const float* bias,    /* [O] or null */                                 \
+                           float* y,             /* [B, O] */                                      \
+                           int64_t batch, int64_t in_features, int64_t out_features,               \
+                           Activation activation, float slope))                                    \
+    KERNEL(dense_backward, (const float* dy,     /* [B, O] */                                      \
+                            const float* x,      /* [B, I] */                                      \
+                            const float* weight, /* [O, I] */                                      \
+                            const float* y,      /* [B, O] */                                      \
+                            float* dz,           /* [B, O] scratch, or null if linear */           \
+                            float* dx,           /* [B, I] or null */                              \
+                            float* dweight,      /* [O, I] or null */                              \
+                            float* dbias,        /* [O] or null */                                 \
+                            int64_t batch, int64_t in_features, int64_t out_features,              \
+                            Activation activation, float slope, bool accumulate))                  \
+    KERNEL(matmul, (const float* a,  /* [M, K], or [K, M] if transpose_a */                        \
+                    const float* b,  /* [K, N], or [N, K] if transpose_b */                        \
+                    float* c,        /* [M, N] */                                                  \
+                    int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b))          \
+    /* activation.cpp */                                                                           \
+    KERNEL(activation_forward, (const float* x, float* y, int64_t count,                           \
+                                Activation activation, float slope))                               \
+    KERNEL(activation_backward, (const float* dy, const float* y, float* dx, int64_t count,        \
+                                 Activation activation, float slope))                              \
+    /* norm.cpp */                                                                                 \
+    KERNEL(batch_norm_forward, (const float* x,       /* [B, F, S] */                              \
+                                const float* gamma,   /* [F] or null */                            \
+                                const float* beta,    /* [F] or null */                            \
+                                float* running_mean,  /* [F] */                                    \
+                                float* running_var,   /* [F] */                                    \
+                                float* y,             /* [B, F, S] */                              \
+                                float* saved,         /* [2, F]: mean, 1/std */                    \
+                                int64_t batch, int64_t features, int64_t spatial, bool training,   \
+                                float momentum, float eps, Activation activation, float slope))    \
+    KERNEL(batch_norm_backward, (const float* dy,     /* [B, F, S] */                              \
+                                 const float* x,      /* [B, F, S] */                              \
+                                 const float* gamma,  /* [F] or null */                            \
+                                 const float* saved,  /* [2, F] */                                 \
+                                 const float* y,      /* [B, F, S], or null if linear */           \
+                                 float* dx,           /* [B, F, S] */                              \
+                                 float* dgamma,       /* [F] or null */                            \
+                                 float* dbeta,        /* [F] or null */                            \
+                                 int64_t batch, int64_t features, int64_t spatial,                 \
+                                 Activation activation, float slope, bool accumulate))             \
+    /* loss.cpp */                                                                                 \
+    KERNEL(bce_with_logits, (const float* logits,   /* [count] */                                  \
+                             const float* targets,  /* [count], or null: `target` for all */       \
+                             float target,                                                         \
+                             float* losses,         /* [count] or null */                          \
+                             float* loss,           /* [1] or null: scale * sum */                 \
+                             float* dlogits,        /* [count]: scale * (sigmoid - target) */      \
+                             int64_t count, float scale))                                          \
+    /* optimizer.cpp: flat buffers, in place */                                                    \
+    KERNEL(adam_step, (float* param, const float* grad, float* m, float* v, /* [count] */          \
+                       int64_t* steps_done,  /* [1], incremented; or null: `step` counts */        \
+                       int64_t step, int64_t count, float lr, float beta1, float beta2, float eps))\
+    KERNEL(sgd_step, (float* param, const float* grad, float* velocity, /* [count] */              \
+                      int64_t count, float lr, float momentum))                                    \
+    KERNEL(ema_step, (float* average, const float* param, int64_t count, float decay))             \
+    /* random.cpp: Philox block index = (counter ? *counter : 0) + offset */                       \
+    KERNEL(uniform, (float* out, int64_t count, float low, float high, uint64_t seed,              \
+                     const int64_t* counter, int64_t offset))                                      \
+    KERNEL(normal, (float* out, int64_t count, uint64_t seed, const int64_t* counter,              \
+                    int64_t offset))                                                               \
+    KERNEL(dropout, (const float* x, float* y, int64_t count, float rate, uint64_t seed,           \
+                     const int64_t* counter, int64_t offset))                                      \
+    KERNEL(shuffled_indices, (int32_t* indices, int64_t n, int64_t count, uint64_t seed,           \
+                              const int64_t* counter, int64_t position))                           \
+    /* data.cpp: out[r] = scale * data[indices[r]] + shift */                                      \
+    KERNEL(gather, (const uint8_t* data,     /* [N, row_size] */                                   \
+                    const int32_t* indices,  /* [rows] */                                          \
+                    float* out,              /* [rows, row_size] */                                \
+                    int64_t rows, int64_t row_size, float scale, float shift))                     \
+    KERNEL(advance, (int64_t* counter, int64_t by))                                                \
+    KERNEL(record, (const float* value,       /* [1] */                                            \
+                    float* history,           /* [capacity, width] */                              \
+                    const int64_t* position,  /* [1] */                                            \
+                    int64_t capacity, int64_t width, int64_t column))                              \
+    /* elementwise.cpp: y contiguous, inputs strided (stride 0 broadcasts) */                      \
+    KERNEL(unary, (UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides))              \
+    KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, Dims shape,             \
+                    Dims a_strides, Dims b_strides))                                               \
+    KERNEL(sum, (const float* x,  /* [outer, reduced, inner] */                                    \
+                 float* y,        /* [outer, inner]: scale * sum */                                \
+                 int64_t outer, int64_t reduced, int64_t inner, float scale))
+// clang-format on
+
+struct Kernels {
+    const char* instruction_set;
+#define GE_POINTER(name, signature) void(*name) signature;
+    GE_CPU_KERNELS(GE_POINTER)
+#undef GE_POINTER
+};
+
+// The tables of each instruction set; which exist depends on the architecture compiled for.
+#define GE_DECLARE(name, signature) void name signature;
+namespace baseline {
+GE_CPU_KERNELS(GE_DECLARE)
+extern const Kernels table;
+}  // namespace baseline
+namespace avx2 {
+GE_CPU_KERNELS(GE_DECLARE)
+extern const Kernels table;
+}  // namespace avx2
+namespace avx512 {
+GE_CPU_KERNELS(GE_DECLARE)
+extern const Kernels table;
+}  // namespace avx512
+#undef GE_DECLARE
+
+// The table in use: the best this machine has, or the one named by $GANENGINE_CPU.
+const Kernels& kernels();
+
+}  // namespace ge::cpu

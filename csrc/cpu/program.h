@@ -1,0 +1,39 @@
+// A captured program: a list of native calls that replays with no Python in between.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace ge::cpu {
+
+class Program {
+  public:
+    using Call = std::function<void()>;
+
+    void append(Call call) { calls_.push_back(std::move(call)); }
+    std::size_t size() const { return calls_.size(); }
+
+    void run(int64_t times) const {
+        for (int64_t i = 0; i < times; ++i)
+            for (const Call& call : calls_) call();
+    }
+
+  private:
+    std::vector<Call> calls_;
+};
+
+// The program that this thread records into, or null: then calls run at once.
+inline thread_local Program* recording = nullptr;
+
+// Runs `call`, or records it instead.
+template <class Call>
+void submit(Call&& call) {
+    if (recording)
+        recording->append(std::forward<Call>(call));
+    else
+        call();
+}
+
+}  // namespace ge::cpu

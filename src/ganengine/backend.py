@@ -1,0 +1,133 @@
+"""What this machine has: the only place that asks for CuPy, ``_cuda`` and a device."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from functools import cache
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ganengine import _cpu
+
+# A numpy.ndarray or a cupy.ndarray. CuPy has no type stubs and may be absent.
+Array: TypeAlias = Any
+Shape: TypeAlias = tuple[int, ...]
+
+IMPLEMENTATIONS = ("native", "reference")
+
+
+@cache
+def cupy() -> ModuleType | None:
+    """CuPy, or None where it is not installed or finds no device."""
+    try:
+        module = importlib.import_module("cupy")
+        return module if module.cuda.is_available() else None
+    except Exception:  # a broken CUDA installation raises whatever it likes
+        return None
+
+
+@cache
+def cuda_module() -> ModuleType | None:
+    """The CUDA kernels, or None where they were not built or no device is there."""
+    try:
+        module = importlib.import_module("ganengine._cuda")
+    except ImportError:
+        return None
+    return module if module.device_count() > 0 else None
+
+
+def cuda_available() -> bool:
+    """Whether arrays and networks can live on a CUDA device here."""
+    return cuda_module() is not None and cupy() is not None
+
+
+@cache
+def implementation() -> str:
+    """``native``, or ``reference`` if ``$GANENGINE_IMPL`` asks for it, which is said loudly."""
+    name = os.environ.get("GANENGINE_IMPL", "native")
+    if name not in IMPLEMENTATIONS:
+        raise ValueError(f"GANENGINE_IMPL is {name!r}; it can be {' or '.join(IMPLEMENTATIONS)}")
+    if name == "reference":
+        warnings.warn(
+            "GANENGINE_IMPL=reference: every kernel runs in plain array expressions, slowly",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return name
+
+
+def is_cupy(array: object) -> bool:
+    """Whether ``array`` is a CuPy array; never imports CuPy."""
+    return type(array).__module__.partition(".")[0] == "cupy"
+
+
+def xp(*arrays: Array) -> Any:
+    """The array module of ``arrays``: CuPy if one of them is CuPy's, else NumPy."""
+    if any(is_cupy(array) for array in arrays):
+        return importlib.import_module("cupy")
+    return np
+
+
+def device_of(array: Array) -> str:
+    """``"cuda"`` for a CuPy array, ``"cpu"`` for a NumPy array."""
+    return "cuda" if is_cupy(array) else "cpu"
+
+
+def native(device: str) -> ModuleType:
+    """The native module that runs kernels on ``device``."""
+    if device == "cpu":
+        return _cpu
+    module = cuda_module()
+    if module is None:
+        raise RuntimeError("ganengine was built without CUDA kernels; see: ganengine doctor")
+    return module
+
+
+def address(array: Array) -> int:
+    """The address of an array's first element."""
+    if is_cupy(array):
+        return int(array.data.ptr)
+    return int(array.__array_interface__["data"][0])
+
+
+def stream() -> int:
+    """The address of CuPy's current stream."""
+    return int(importlib.import_module("cupy").cuda.get_current_stream().ptr)
+
+
+def as_array(value: Any) -> Array:
+    """``value`` as a NumPy or CuPy array, without a copy where it is one or speaks for one.
+
+    Takes NumPy and CuPy arrays, anything with ``__cuda_array_interface__`` or ``__dlpack__``
+    (PyTorch and JAX arrays), and whatever ``numpy.asarray`` takes.
+    """
+    if isinstance(value, np.ndarray) or is_cupy(value):
+        return value
+    if hasattr(value, "__cuda_array_interface__"):
+        return _required_cupy().asarray(value)
+    if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
+        kind = int(value.__dlpack_device__()[0])
+        return np.from_dlpack(value) if kind == 1 else _required_cupy().from_dlpack(value)
+    return np.asarray(value)
+
+
+def to_device(array: Array, device: str) -> Array:
+    """A copy of ``array`` on ``device`` (``"cpu"`` or ``"cuda"``), or itself if it lives there."""
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}; it can be 'cpu' or 'cuda'")
+    if device_of(array) == device:
+        return array
+    if device == "cuda":
+        return _required_cupy().asarray(array)
+    return array.get()
+
+
+def _required_cupy() -> ModuleType:
+    module = cupy()
+    if module is None:
+        raise RuntimeError("no CUDA device can be used here; see: ganengine doctor")
+    return module

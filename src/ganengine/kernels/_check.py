@@ -1,0 +1,120 @@
+"""Argument checks: each raises before anything ran, and names the argument.
+
+``TypeError`` for a wrong type or dtype, ``ValueError`` for a wrong shape, device or value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ganengine import backend
+from ganengine.backend import Array, Shape
+from ganengine.kernels._launch import recorder
+
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
+
+
+def array(
+    name: str,
+    value: Any,
+    shape: Sequence[int | str | None] | None = None,
+    *,
+    dtype: str = "float32",
+    like: Array | None = None,
+) -> Array:
+    """``value`` as a contiguous array of ``dtype``.
+
+    ``shape`` lists the expected sizes: an int is required, a letter (for the message) or None is
+    free, and no ``shape`` allows any. With ``like``, the array must live on the same device.
+    """
+    try:
+        result = backend.as_array(value)
+    except (TypeError, ValueError, BufferError) as error:
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}") from error
+    if result.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, got {result.dtype}")
+    if shape is not None and not _matches(result.shape, shape):
+        wanted = ", ".join("?" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(result.shape)}")
+    if like is not None and backend.device_of(result) != backend.device_of(like):
+        raise ValueError(
+            f"{name} is on {backend.device_of(result)}, the other arrays on "
+            f"{backend.device_of(like)}"
+        )
+    if not result.flags.c_contiguous:
+        if recorder() is not None:
+            raise ValueError(f"{name} must be contiguous while a program is captured")
+        result = backend.xp(result).ascontiguousarray(result)
+    return result
+
+
+def out(name: str, value: Any, shape: Shape, *, like: Array, dtype: str = "float32") -> Array:
+    """``value`` as an array that a kernel writes into: contiguous, writable, of this shape."""
+    result = in_place(name, value, dtype=dtype)
+    array(name, result, shape, dtype=dtype, like=like)
+    return result
+
+
+def in_place(name: str, value: Any, shape: Shape | None = None, *, dtype: str = "float32") -> Array:
+    """``value`` as an array that a kernel changes: never copied, so it must fit as it is."""
+    result = backend.as_array(value)
+    if not result.flags.c_contiguous:
+        raise ValueError(f"{name} is written in place and must be contiguous")
+    if not getattr(result.flags, "writeable", True):
+        raise ValueError(f"{name} is written in place and must be writable")
+    return array(name, result, shape, dtype=dtype)
+
+
+def activation(name: Any, slope: float) -> None:
+    """Check an activation's name and leaky slope."""
+    choice("activation", name, ACTIVATIONS)
+    number("slope", slope, low=0.0)
+
+
+def choice(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Check that ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; it can be {', '.join(allowed)}")
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """``value`` as a finite float inside [low, high] (or without an open end)."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}") from error
+    inside = (low < result if open_low else low <= result) and (
+        result < high if open_high else result <= high
+    )
+    if not math.isfinite(result) or not inside:
+        ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+        raise ValueError(f"{name} is {value}; it must be a finite number in {ends}")
+    return result
+
+
+def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
+    """``value`` as an int of at least ``low`` (and at most ``high``)."""
+    try:
+        result = value.__index__()
+    except AttributeError as error:
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__}") from error
+    if result < low or (high is not None and result > high):
+        wanted = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise ValueError(f"{name} is {result}; it must be {wanted}")
+    return int(result)
+
+
+def _matches(shape: Shape, wanted: Sequence[int | str | None]) -> bool:
+    return len(shape) == len(wanted) and all(
+        not isinstance(want, int) or size == want for size, want in zip(shape, wanted, strict=True)
+    )
