@@ -17,9 +17,7 @@ void gather(const uint8_t* data, const int32_t* indices, float* out, int64_t row
     });
 }
 
-void advance(int64_t* counter, int64_t by) {
-    *counter += by;
-}
+void advance(int64_t* counter, int64_t by) { *counter += by; }
 
 void record(const float* value, float* history, const int64_t* position, int64_t capacity,
             int64_t width, int64_t column) {

@@ -34,27 +34,38 @@ void dense_forward_one(const float* x,       // [B, I]
     });
 }
 
-// dz = dy f'(z) and dbias = column sums of dz, a column of vectors at a time.
+// dz = dy f'(z) and dbias = column sums of dz. Each thread takes whole columns, so that no sum is
+// split, and walks down the rows a strip of kStrip vectors at a time, the sums in registers.
 void activation_and_bias_gradient(const float* dy,  // [B, O]
                                   const float* y,   // [B, O]
                                   float* dz,        // [B, O], or null if linear
                                   float* dbias,     // [O] or null
                                   int64_t batch, int64_t out_features, Activation activation,
                                   float slope, bool accumulate) {
+    constexpr int kStrip = 8;
     parallel([&](int thread, int threads) {
         const Range columns = split(out_features, kLanes, thread, threads);
-        for_each_vector(columns.begin, columns.end, [&](int64_t o, int lanes) {
-            Vec sum{};
-            for (int64_t i = o; i < batch * out_features; i += out_features) {
-                Vec value = load(dy + i, lanes);
-                if (dz) {
-                    value = activate_backward(value, load(y + i, lanes), activation, slope);
-                    store(dz + i, value, lanes);
-                }
-                sum += value;
+        for (int64_t o = columns.begin; o < columns.end; o += kStrip * kLanes) {
+            const int64_t end =
+                o + kStrip * kLanes < columns.end ? o + kStrip * kLanes : columns.end;
+            Vec sums[kStrip] = {};
+            for (int64_t row = 0; row < batch * out_features; row += out_features) {
+                Vec* sum = sums;
+                for_each_vector(row + o, row + end, [&](int64_t i, int lanes) {
+                    Vec value = load(dy + i, lanes);
+                    if (dz) {
+                        value = activate_backward(value, load(y + i, lanes), activation, slope);
+                        store(dz + i, value, lanes);
+                    }
+                    *sum++ += value;
+                });
             }
-            if (dbias) store(dbias + o, accumulate ? sum + load(dbias + o, lanes) : sum, lanes);
-        });
+            if (!dbias) continue;
+            for_each_vector(o, end, [&, sum = sums](int64_t i, int lanes) mutable {
+                store(dbias + i, accumulate ? *sum + load(dbias + i, lanes) : *sum, lanes);
+                ++sum;
+            });
+        }
     });
 }
 

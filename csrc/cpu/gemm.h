@@ -58,48 +58,88 @@ struct PlainLoader {
     }
 };
 
-// Transposes a kLanes x kLanes block held in registers, by log2(kLanes) rounds of interleaving.
-GE_INLINE void transpose(Vec (&rows)[kLanes]) {
-    IntVec low{}, high{};
-    for (int i = 0; i < kLanes / 2; ++i) {
-        low[2 * i] = i, low[2 * i + 1] = i + kLanes;
-        high[2 * i] = i + kLanes / 2, high[2 * i + 1] = i + kLanes / 2 + kLanes;
+// Interleaves the four-number groups of two vectors: by one number, or by pairs of numbers.
+GE_INLINE IntVec interleave(int step, int first) {
+    IntVec index{};
+    GE_UNROLL
+    for (int i = 0; i < kLanes; ++i) {
+        const int in_group = i % 4, source = in_group / step % 2;
+        const int number = step == 1 ? first + in_group / 2 : first + in_group % 2;
+        index[i] = source * kLanes + i / 4 * 4 + number;
     }
-    for (int round = 1; round < kLanes; round *= 2) {
-        Vec next[kLanes];
-        for (int i = 0; i < kLanes / 2; ++i) {
-            next[2 * i] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], low);
-            next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], high);
+    return index;
+}
+
+typedef float Group __attribute__((vector_size(16), aligned(4), may_alias));
+
+// A vector of the groups group(0), group(1), …
+template <class Source>
+GE_INLINE Vec join(const Source& group) {
+    if constexpr (kLanes == 4) {
+        return (Vec)group(0);
+    } else {
+        const auto low = __builtin_shufflevector(group(0), group(1), 0, 1, 2, 3, 4, 5, 6, 7);
+        if constexpr (kLanes == 8) {
+            return (Vec)low;
+        } else {
+            const auto high = __builtin_shufflevector(group(2), group(3), 0, 1, 2, 3, 4, 5, 6, 7);
+            return (Vec)__builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+                                                13, 14, 15);
         }
-        for (int i = 0; i < kLanes; ++i) rows[i] = next[i];
     }
 }
 
-// Loader of B[k, n] = data[n * stride + k].
+// out[c] = (row[0][c], row[1][c], …) for c < 4, rows `stride` apart, of which the last `lanes` on
+// repeat the one before. Lanes are filled in groups of four, so that only shuffles inside a group
+// are needed: half as many as for a transpose in registers.
+GE_INLINE void transpose_four(const float* p, int64_t stride, int lanes, Vec (&out)[4]) {
+    Vec row[4];
+    GE_UNROLL
+    for (int r = 0; r < 4; ++r) {
+        const auto group = [&](int g) {
+            const int lane = 4 * g + r < lanes ? 4 * g + r : lanes - 1;
+            return *reinterpret_cast<const Group*>(p + lane * stride);
+        };
+        row[r] = join(group);
+    }
+    const Vec low01 = __builtin_shuffle(row[0], row[1], interleave(1, 0));
+    const Vec high01 = __builtin_shuffle(row[0], row[1], interleave(1, 2));
+    const Vec low23 = __builtin_shuffle(row[2], row[3], interleave(1, 0));
+    const Vec high23 = __builtin_shuffle(row[2], row[3], interleave(1, 2));
+    out[0] = __builtin_shuffle(low01, low23, interleave(2, 0));
+    out[1] = __builtin_shuffle(low01, low23, interleave(2, 2));
+    out[2] = __builtin_shuffle(high01, high23, interleave(2, 0));
+    out[3] = __builtin_shuffle(high01, high23, interleave(2, 2));
+}
+
+// Loader of B[k, n] = data[n * stride + k]. Columns behind the last repeat it: they are computed,
+// but never stored.
 struct TransposedLoader {
     const float* data;
     int64_t stride;
 
     void pack(float* panel, int64_t k0, int64_t depth, int64_t n0, int columns, int vecs) const {
-        for (int v = 0; v < vecs; ++v) {
+        const int64_t step = vecs * kLanes;
+        for (int v = 0; v < vecs; ++v, panel += kLanes) {
             const int lanes = columns - v * kLanes < kLanes ? columns - v * kLanes : kLanes;
             const float* column = data + (n0 + v * kLanes) * stride + k0;
-            for (int64_t k = 0; k < depth; k += kLanes) {
-                const int count = depth - k < kLanes ? static_cast<int>(depth - k) : kLanes;
-                Vec block[kLanes];
-                for (int i = 0; i < kLanes; ++i)
-                    block[i] = i >= lanes       ? Vec{}
-                               : count < kLanes ? load(column + i * stride + k, count)
-                                                : load(column + i * stride + k);
-                transpose(block);
-                for (int i = 0; i < count; ++i)
-                    store(panel + ((k + i) * vecs + v) * kLanes, block[i]);
+            if (depth < 4) {
+                for (int64_t k = 0; k < depth; ++k)
+                    for (int i = 0; i < lanes; ++i) panel[k * step + i] = column[i * stride + k];
+                continue;
+            }
+            for (int64_t next = 0; next < depth; next += 4) {
+                const int64_t k = next + 4 <= depth ? next : depth - 4;  // the last group overlaps
+                Vec out[4];
+                transpose_four(column + k, stride, lanes, out);
+                GE_UNROLL
+                for (int i = 0; i < 4; ++i) store(panel + (k + i) * step, out[i]);
             }
         }
     }
 };
 
-// What happens to a tile before it is stored: C = f(A B + bias), or C += A B.
+// What happens to a tile while it is in the first-level cache: C = f(A B + bias), or C += A B.
 struct Epilogue {
     const float* bias = nullptr;  // [N] or null
     Activation activation = Activation::linear;
@@ -107,16 +147,19 @@ struct Epilogue {
     bool accumulate = false;
 };
 
-// One tile: rows x (vecs * kLanes) sums over one block of K. `first` and `last` say whether the
-// block is K's first and last: between blocks the sums rest in C.
+// One tile: C = A B, or C += A B, for rows x (vecs * kLanes) sums over one block of K.
 template <int rows, int vecs, bool a_is_row_major>
 void tile(const float* a, int64_t a_stride, const float* panel, int64_t depth, float* c,
-          int64_t c_stride, int columns, const float* bias, const Epilogue& epilogue, bool first,
-          bool last) {
-    Vec sum[rows][vecs] = {};
+          int64_t c_stride, int columns, bool add) {
+    Vec sum[rows][vecs];
+    GE_UNROLL
+    for (int i = 0; i < rows; ++i)
+        for (int v = 0; v < vecs; ++v) sum[i][v] = Vec{};
     for (int64_t k = 0; k < depth; ++k) {
         Vec b[vecs];
+        GE_UNROLL
         for (int v = 0; v < vecs; ++v) b[v] = load(panel + v * kLanes);
+        GE_UNROLL
         for (int i = 0; i < rows; ++i) {
             const Vec value = broadcast(a_is_row_major ? a[i * a_stride] : a[i]);
             for (int v = 0; v < vecs; ++v) sum[i][v] += value * b[v];
@@ -124,17 +167,48 @@ void tile(const float* a, int64_t a_stride, const float* panel, int64_t depth, f
         a += a_is_row_major ? 1 : a_stride;
         panel += vecs * kLanes;
     }
-    for (int v = 0; v < vecs; ++v) {
-        const int lanes = columns - v * kLanes < kLanes ? columns - v * kLanes : kLanes;
-        float* out = c + v * kLanes;
-        Vec offset{};
-        if (last && bias) offset = load(bias + v * kLanes, lanes);
-        for (int i = 0; i < rows; ++i, out += c_stride) {
-            Vec value = sum[i][v];
-            if (!first || epilogue.accumulate) value += load(out, lanes);
-            if (last) value = activate(value + offset, epilogue.activation, epilogue.slope);
-            store(out, value, lanes);
+    // The last vector of the tile may hang over C's edge.
+    const int edge = columns - (vecs - 1) * kLanes;
+    GE_UNROLL
+    for (int i = 0; i < rows; ++i, c += c_stride) {
+        GE_UNROLL
+        for (int v = 0; v < vecs - 1; ++v)
+            store(c + v * kLanes, add ? sum[i][v] + load(c + v * kLanes) : sum[i][v]);
+        float* last = c + (vecs - 1) * kLanes;
+        const Vec value = sum[i][vecs - 1];
+        if (edge == kLanes)
+            store(last, add ? value + load(last) : value);
+        else
+            store(last, add ? value + load(last, edge) : value, edge);
+    }
+}
+
+// y = f(y + bias) over a tile that has just been stored and lies in the first-level cache.
+template <Activation activation>
+void finish(float* c, int64_t c_stride, int64_t rows, int columns, const float* bias, float slope) {
+    for_each_vector(0, columns, [&](int64_t n, int lanes) {
+        const Vec offset = bias ? load(bias + n, lanes) : Vec{};
+        for (int64_t i = 0; i < rows; ++i) {
+            float* out = c + i * c_stride + n;
+            store(out, activate(load(out, lanes) + offset, activation, slope), lanes);
         }
+    });
+}
+
+inline void finish(float* c, int64_t c_stride, int64_t rows, int columns, const float* bias,
+                   const Epilogue& epilogue) {
+    const float slope = epilogue.slope;
+    switch (epilogue.activation) {
+        case Activation::relu:
+            return finish<Activation::relu>(c, c_stride, rows, columns, bias, slope);
+        case Activation::leaky_relu:
+            return finish<Activation::leaky_relu>(c, c_stride, rows, columns, bias, slope);
+        case Activation::tanh:
+            return finish<Activation::tanh>(c, c_stride, rows, columns, bias, slope);
+        case Activation::sigmoid:
+            return finish<Activation::sigmoid>(c, c_stride, rows, columns, bias, slope);
+        case Activation::linear:
+            if (bias) finish<Activation::linear>(c, c_stride, rows, columns, bias, slope);
     }
 }
 
@@ -173,10 +247,12 @@ void gemm_block(const MatrixA& a, const Loader& b, float* c, Range rows, Range c
                 const int64_t m0 = rows.begin + height * t / tiles;
                 const int64_t m1 = rows.begin + height * (t + 1) / tiles;
                 const Tile run = choose_tile<a_is_row_major>(static_cast<int>(m1 - m0), vecs);
+                float* out = c + m0 * n + n0;
                 run(a.data + m0 * a.row_stride + depth.begin * a.k_stride, a_stride, panel,
-                    depth.end - depth.begin, c + m0 * n + n0, n, width,
-                    epilogue.bias ? epilogue.bias + n0 : nullptr, epilogue, block == 0,
-                    block == blocks - 1);
+                    depth.end - depth.begin, out, n, width, block > 0 || epilogue.accumulate);
+                if (block == blocks - 1)
+                    finish(out, n, m1 - m0, width, epilogue.bias ? epilogue.bias + n0 : nullptr,
+                           epilogue);
             }
         }
     }

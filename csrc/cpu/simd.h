@@ -14,6 +14,7 @@
 #include "common/activation.h"
 
 #define GE_INLINE inline __attribute__((always_inline))
+#define GE_UNROLL _Pragma("GCC unroll 16")  // whole loops over registers: an index must be constant
 
 namespace ge::cpu::GE_ISA {
 
@@ -29,24 +30,14 @@ typedef float Vec __attribute__((vector_size(kLanes * 4)));
 typedef int32_t IntVec __attribute__((vector_size(kLanes * 4)));
 typedef float UnalignedVec __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 
-GE_INLINE Vec broadcast(float value) {
-    return Vec{} + value;
-}
-GE_INLINE IntVec broadcast_int(int32_t value) {
-    return IntVec{} + value;
-}
-GE_INLINE Vec load(const float* p) {
-    return *reinterpret_cast<const UnalignedVec*>(p);
-}
-GE_INLINE void store(float* p, Vec v) {
-    *reinterpret_cast<UnalignedVec*>(p) = v;
-}
-GE_INLINE Vec as_float(IntVec v) {
-    return reinterpret_cast<Vec>(v);
-}
-GE_INLINE IntVec as_int(Vec v) {
-    return reinterpret_cast<IntVec>(v);
-}
+// Taking zero away is the way of filling a vector that the compiler sees through: adding it changes
+// -0 and so stays an addition.
+GE_INLINE Vec broadcast(float value) { return value - Vec{}; }
+GE_INLINE IntVec broadcast_int(int32_t value) { return value - IntVec{}; }
+GE_INLINE Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+GE_INLINE void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+GE_INLINE Vec as_float(IntVec v) { return reinterpret_cast<Vec>(v); }
+GE_INLINE IntVec as_int(Vec v) { return reinterpret_cast<IntVec>(v); }
 
 // The first `count` lanes (1 … kLanes), the others zero; memory beyond them is not touched.
 GE_INLINE Vec load(const float* p, int count) {
@@ -68,18 +59,10 @@ GE_INLINE void store(float* p, Vec v, int count) {
 }
 
 // Lane i of `a` where the mask's lane is all ones, of `b` where it is zero.
-GE_INLINE Vec select(IntVec mask, Vec a, Vec b) {
-    return mask ? a : b;
-}
-GE_INLINE Vec maximum(Vec a, Vec b) {
-    return select(a > b, a, b);
-}
-GE_INLINE Vec minimum(Vec a, Vec b) {
-    return select(a < b, a, b);
-}
-GE_INLINE Vec absolute(Vec v) {
-    return as_float(as_int(v) & 0x7fffffff);
-}
+GE_INLINE Vec select(IntVec mask, Vec a, Vec b) { return mask ? a : b; }
+GE_INLINE Vec maximum(Vec a, Vec b) { return select(a > b, a, b); }
+GE_INLINE Vec minimum(Vec a, Vec b) { return select(a < b, a, b); }
+GE_INLINE Vec absolute(Vec v) { return as_float(as_int(v) & 0x7fffffff); }
 
 // The sum of the lanes, pairwise: the same order for every call.
 GE_INLINE float horizontal_sum(Vec v) {

@@ -1,5 +1,23 @@
 """ganengine: generative adversarial networks on fused C++ and CUDA kernels."""
 
-from ganengine import kernels
+from ganengine import gan, kernels, nn, optim, recipes
+from ganengine.capture import Program, capture
+from ganengine.gan import GAN
+from ganengine.random import Generator
+from ganengine.tape import no_grad
+from ganengine.tensor import Tensor, grad
 
-__all__ = ["kernels"]
+__all__ = [
+    "GAN",
+    "Generator",
+    "Program",
+    "Tensor",
+    "capture",
+    "gan",
+    "grad",
+    "kernels",
+    "nn",
+    "no_grad",
+    "optim",
+    "recipes",
+]

@@ -77,7 +77,7 @@ def device_of(array: Array) -> str:
     return "cuda" if is_cupy(array) else "cpu"
 
 
-def native(device: str) -> ModuleType:
+def native(device: str) -> Any:
     """The native module that runs kernels on ``device``."""
     if device == "cpu":
         return _cpu
@@ -131,3 +131,10 @@ def _required_cupy() -> ModuleType:
     if module is None:
         raise RuntimeError("no CUDA device can be used here; see: ganengine doctor")
     return module
+
+
+def aligned_empty(size: int) -> Array:
+    """``size`` uninitialised bytes of host memory that start on a cache line (64 bytes)."""
+    raw = np.empty(size + 63, "uint8")
+    skip = -raw.__array_interface__["data"][0] % 64
+    return raw[skip : skip + size]

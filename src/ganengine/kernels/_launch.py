@@ -6,6 +6,7 @@ program instead of being run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ class Recorder(Protocol):
 
     def empty(self, shape: Shape, dtype: str, device: str) -> Array: ...
     def check(self, kernel: str, array: Array) -> None: ...
+    def at_end(self, action: Callable[[], None]) -> None: ...
 
 
 _recorder: Recorder | None = None

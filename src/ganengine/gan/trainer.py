@@ -1,0 +1,291 @@
+"""GAN: a recipe's two networks and the step that trains them, captured once and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ganengine import backend, kernels
+from ganengine.backend import Array
+from ganengine.capture import Program, capture
+from ganengine.gan.losses import discriminator_loss, generator_loss
+from ganengine.nn import BatchNorm, Sequential
+from ganengine.optim import Adam
+from ganengine.random import Generator
+from ganengine.recipes import Recipe
+from ganengine.tape import no_grad
+from ganengine.tensor import Tensor
+
+METRICS = ("d_loss", "g_loss", "d_real", "d_fake")
+
+_HISTORY = 1024  # steps that the device remembers between two reads
+
+
+class GAN:
+    """A generator and a discriminator, trained by replaying one captured step.
+
+    Everything a step needs lives on the device: the data set as uint8, the random stream, Adam's
+    step count, the position in the shuffled data, the history of losses. A replay takes nothing
+    from the host.
+
+    Args:
+        recipe: what to train.
+        seed: of the initial weights, the noise, dropout and the order of the data.
+        device: ``"cpu"`` or ``"cuda"``.
+
+    Example:
+        >>> from ganengine import GAN, recipes
+        >>> from ganengine.data import drawn_digits
+        >>> gan = GAN(recipes.get("mlp-128"), seed=1)
+        >>> gan.attach(drawn_digits(200).images)
+        >>> gan.train(2).shape
+        (2, 4)
+        >>> gan.sample(5).shape
+        (5, 1, 28, 28)
+    """
+
+    def __init__(self, recipe: Recipe, *, seed: int = 0, device: str = "cpu"):
+        self.recipe = recipe
+        self.seed = seed
+        self.device = device
+        self.step = 0
+        self.generator = self._build(recipe.generator, 0)
+        self.discriminator = self._build(recipe.discriminator, 1)
+        self.noise = Generator(seed, device)
+        self.discriminator.use_generator(self.noise)
+        self.generator.use_generator(self.noise)
+        self.average = self._build(recipe.generator, 0) if recipe.ema_decay is not None else None
+        self.g_optimizer = self._optimizer(self.generator)
+        self.d_optimizer = self._optimizer(self.discriminator)
+        self.position = self._place(np.zeros(1, "int64"))  # images drawn so far
+        self.steps_done = self._place(np.zeros(1, "int64"))
+        self.history = self._place(np.zeros((_HISTORY, len(METRICS)), "float32"))
+        batch = recipe.batch_size
+        labels = np.zeros((2 * batch, 1), "float32")
+        labels[:batch] = recipe.real_label
+        self._labels = self._place(labels)
+        self._batch = self._place(
+            np.zeros((2 * batch, int(np.prod(recipe.image_shape))), "float32")
+        )
+        self._images: Array | None = None
+        self.data_spread = 1.0
+        self._program: Program | None = None
+
+    def attach(self, images: np.ndarray[Any, Any]) -> None:
+        """Make a data set resident and capture the training step on it.
+
+        Args:
+            images: uint8 (N, C, H, W) of the recipe's image shape.
+
+        Raises:
+            TypeError: images are not uint8.
+            ValueError: images have another shape, or there are none.
+        """
+        shape = self.recipe.image_shape
+        if images.dtype != "uint8":
+            raise TypeError(f"images must be uint8, got {images.dtype}")
+        if images.ndim != 4 or images.shape[1:] != shape or len(images) == 0:
+            raise ValueError(
+                f"images must have shape (N, {', '.join(map(str, shape))}) with N at "
+                f"least 1, got {images.shape}"
+            )
+        used = np.ascontiguousarray(images[: self.recipe.train_images]).reshape(len(images), -1)
+        self._images = self._place(used)
+        # How much a pixel differs from image to image, for telling collapse from variety.
+        self.data_spread = max(float((used[:1000] / 255.0).std(axis=0).mean()), 1e-6)
+        networks = [self.generator, self.discriminator, self.g_optimizer, self.d_optimizer]
+        if self.average is not None:
+            networks.append(self.average)
+        counters = [self.noise, self.position, self.steps_done, self.history]
+        self._program = capture(
+            self._step, [*networks, *counters, self._images, self._labels, self._batch]
+        )
+
+    @property
+    def program(self) -> Program:
+        """The captured training step."""
+        if self._program is None:
+            raise RuntimeError("no data yet: call attach(images) first")
+        return self._program
+
+    def train(self, steps: int) -> Array:
+        """Run ``steps`` training steps.
+
+        Returns:
+            float32 (steps, 4): after each step d_loss, g_loss, mean D(x), mean D(G(z)).
+
+        Raises:
+            RuntimeError: no data was attached.
+        """
+        program = self.program
+        history = np.empty((steps, len(METRICS)), "float32")
+        for done in range(0, steps, _HISTORY):
+            count = min(_HISTORY, steps - done)
+            program.run(count)
+            rows = np.arange(self.step, self.step + count) % _HISTORY
+            history[done : done + count] = backend.to_device(self.history, "cpu")[rows]
+            self.step += count
+        return history
+
+    def sample(self, count: int, *, seed: int = 0, averaged: bool = True) -> Array:
+        """Generate images, without touching the state of training.
+
+        Args:
+            count: how many.
+            seed: of the noise; the same seed gives the same images.
+            averaged: from the averaged generator, if the recipe has one.
+
+        Returns:
+            float32 (count, C, H, W) in [0, 1] on the host.
+        """
+        network = self.average if averaged and self.average is not None else self.generator
+        low, high = self.recipe.value_range
+        network.eval()
+        with no_grad():
+            z = self._latent(Generator(seed, self.device), count)
+            images = backend.to_device(network(Tensor(z)).data, "cpu")
+        network.train()
+        unit = np.clip((images - low) / (high - low), 0.0, 1.0)
+        return unit.reshape(count, *self.recipe.image_shape)
+
+    def step_inputs(self) -> tuple[Array, Array]:
+        """What the next step will draw first: its real batch and its noise, on the host.
+
+        For comparing with another engine; a recipe that draws more per step (dropout, several
+        discriminator steps, separate noise) continues the same streams.
+        """
+        noise = Generator(self.seed, self.device)
+        noise.counter[...] = self.noise.counter
+        images = self._draw_images(None)
+        z = self._latent(noise, self.recipe.batch_size)
+        return backend.to_device(images, "cpu"), backend.to_device(z, "cpu")
+
+    def state_dict(self) -> dict[str, Array]:
+        """Everything that a bit-exact continuation needs, as NumPy arrays (copies)."""
+        return {name: np.array(backend.to_device(a, "cpu")) for name, a in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Continue from :meth:`state_dict`.
+
+        Raises:
+            ValueError: a name, shape or dtype does not fit; nothing was changed.
+        """
+        own = self._state()
+        missing, unknown = own.keys() - state.keys(), state.keys() - own.keys()
+        if missing or unknown:
+            raise ValueError(
+                f"state does not fit {self.recipe.name}: missing {sorted(missing)}, "
+                f"unknown {sorted(unknown)}"
+            )
+        for name, array in own.items():
+            if state[name].shape != array.shape or state[name].dtype != array.dtype:
+                raise ValueError(
+                    f"state[{name!r}] must be {array.dtype} {array.shape}, "
+                    f"got {state[name].dtype} {state[name].shape}"
+                )
+        for name, array in own.items():
+            array[...] = backend.to_device(state[name], self.device)
+        self.step = int(self.steps_done[0])
+
+    def _step(self) -> None:
+        recipe, batch = self.recipe, self.recipe.batch_size
+        for _ in range(recipe.d_steps):
+            self._draw_images(self._batch[:batch])
+            kernels.advance(self.position, batch)
+            z = self._latent(self.noise, batch)
+            if recipe.same_noise:
+                fake = self.generator.forward(Tensor(z), out=self._batch[batch:])
+            else:
+                with no_grad():
+                    fake = self.generator.forward(Tensor(z), out=self._batch[batch:])
+            d_loss, logits = self._discriminate()
+            self.discriminator.zero_grad()
+            d_loss.backward(inputs=self.discriminator.parameters())
+            self.d_optimizer.step()
+        if not recipe.same_noise:
+            fake = self.generator(Tensor(self._latent(self.noise, batch)))
+        g_loss = generator_loss(self.discriminator(fake), recipe.loss)
+        self.generator.zero_grad()
+        g_loss.backward(inputs=self.generator.parameters())
+        self.g_optimizer.step()
+        self._update_average()
+        self._record(d_loss, g_loss, *(self._mean_probability(part) for part in logits))
+
+    def _discriminate(self) -> tuple[Tensor, tuple[Array, Array]]:
+        """The discriminator's loss on the batch (real plus fake part), and its logits on both."""
+        batch = self.recipe.batch_size
+        real, fake = self._batch[:batch], self._batch[batch:]
+        if any(isinstance(layer, BatchNorm) for layer in self.discriminator):
+            # Batch statistics must not mix real and generated images.
+            on_real, on_fake = self.discriminator(Tensor(real)), self.discriminator(Tensor(fake))
+            loss = discriminator_loss(on_real, self.recipe.real_label)
+            return loss + discriminator_loss(on_fake, 0.0), (on_real.data, on_fake.data)
+        logits = self.discriminator(Tensor(self._batch))
+        # The mean runs over twice the batch, so two of it are the sum of both parts' means.
+        loss = discriminator_loss(logits, self._labels) * 2.0
+        return loss, (logits.data[:batch], logits.data[batch:])
+
+    def _update_average(self) -> None:
+        decay = self.recipe.ema_decay
+        if self.average is None or decay is None:
+            return
+        parameters, _, buffers = self.generator.flat()
+        averages, _, average_buffers = self.average.flat()
+        kernels.ema_step(averages.flat, parameters.flat, decay=decay)
+        if buffers.flat.size:
+            kernels.ema_step(average_buffers.flat, buffers.flat, decay=decay)
+
+    def _record(self, d_loss: Tensor, g_loss: Tensor, d_real: Array, d_fake: Array) -> None:
+        for column, value in enumerate((d_loss.data, g_loss.data, d_real, d_fake)):
+            kernels.record(value, self.history, self.steps_done, column)
+        kernels.advance(self.steps_done, 1)
+
+    @staticmethod
+    def _mean_probability(logits: Array) -> Array:
+        return kernels.mean(kernels.activation(logits, "sigmoid"))
+
+    def _draw_images(self, out: Array | None) -> Array:
+        if self._images is None:
+            raise RuntimeError("no data yet: call attach(images) first")
+        low, high = self.recipe.value_range
+        indices = kernels.shuffled_indices(
+            len(self._images), self.recipe.batch_size, seed=self.seed, position=self.position
+        )
+        return kernels.gather(self._images, indices, scale=(high - low) / 255.0, shift=low, out=out)
+
+    def _latent(self, generator: Generator, count: int) -> Array:
+        shape = (count, self.recipe.latent_size)
+        if self.recipe.latent == "uniform":
+            return generator.uniform(shape, -1.0, 1.0)
+        return generator.normal(shape)
+
+    def _build(self, factory: Any, stream: int) -> Sequential:
+        network: Sequential = factory(np.random.default_rng([self.seed, stream]))
+        network.to(self.device)
+        return network
+
+    def _optimizer(self, network: Sequential) -> Adam:
+        recipe = self.recipe
+        return Adam(network, lr=recipe.lr, beta1=recipe.beta1, beta2=recipe.beta2, eps=recipe.eps)
+
+    def _place(self, array: Array) -> Array:
+        return backend.to_device(array, self.device)
+
+    def _state(self) -> dict[str, Array]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        if self.average is not None:
+            networks["average"] = self.average
+        state = {}
+        for prefix, network in networks.items():
+            named = [(name, p.data) for name, p in network.named_parameters()]
+            for name, array in [*named, *network.named_buffers()]:
+                state[f"{prefix}.{name}"] = array
+        for prefix, optimizer in (("g", self.g_optimizer), ("d", self.d_optimizer)):
+            for name, array in zip(("m", "v", "steps"), optimizer.arrays(), strict=True):
+                state[f"{prefix}_optimizer.{name}"] = array
+        state["noise"] = self.noise.counter
+        state["position"] = self.position
+        state["steps_done"] = self.steps_done
+        return state

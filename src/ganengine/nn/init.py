@@ -1,0 +1,56 @@
+"""Initialisers: each makes a function (shape, rng) -> float32 array.
+
+``shape`` is a weight's (out_features, in_features); fan-in and fan-out are read off it. Numbers
+come from a NumPy generator on the host, so that a seed gives the same weights on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ganengine.backend import Array, Shape
+
+Initializer = Callable[[Shape, np.random.Generator], Array]
+
+
+def constant(value: float) -> Initializer:
+    """Every element ``value``."""
+    return lambda shape, rng: np.full(shape, value, "float32")
+
+
+def uniform(low: float, high: float) -> Initializer:
+    """Uniform on [low, high)."""
+    return lambda shape, rng: rng.uniform(low, high, shape).astype("float32")
+
+
+def normal(std: float, mean: float = 0.0) -> Initializer:
+    """Normal with the given standard deviation and mean."""
+    return lambda shape, rng: rng.normal(mean, std, shape).astype("float32")
+
+
+def glorot_uniform() -> Initializer:
+    """Uniform on +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
+
+    def initialize(shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in, fan_out = _fans(shape)
+        limit = math.sqrt(6.0 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape).astype("float32")
+
+    return initialize
+
+
+def he_normal() -> Initializer:
+    """Normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, eq. 10)."""
+
+    def initialize(shape: Shape, rng: np.random.Generator) -> Array:
+        return rng.normal(0.0, math.sqrt(2.0 / _fans(shape)[0]), shape).astype("float32")
+
+    return initialize
+
+
+def _fans(shape: Shape) -> tuple[int, int]:
+    receptive = math.prod(shape[2:])
+    return shape[1] * receptive, shape[0] * receptive

@@ -1,0 +1,23 @@
+"""The systems that ganengine trains, one file each."""
+
+from ganengine.recipes import mlp_128, mlp_500, mnist
+from ganengine.recipes._recipe import Recipe
+
+_RECIPES: dict[str, Recipe] = {
+    module.RECIPE.name: module.RECIPE for module in (mnist, mlp_128, mlp_500)
+}
+
+
+def names() -> list[str]:
+    """The names of all recipes."""
+    return list(_RECIPES)
+
+
+def get(name: str) -> Recipe:
+    """The recipe of that name; ValueError if there is none."""
+    if name not in _RECIPES:
+        raise ValueError(f"recipe is {name!r}; it can be {', '.join(_RECIPES)}")
+    return _RECIPES[name]
+
+
+__all__ = ["Recipe", "get", "names"]

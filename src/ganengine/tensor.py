@@ -1,0 +1,338 @@
+"""Tensor: an array with a memory of how it was made, and the gradients that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ganengine import backend, kernels
+from ganengine.backend import Array, Shape
+from ganengine.tape import Gradients, Node, Pass, Rule, recording, walk_back
+
+Scalar = int | float
+
+
+class Tensor:
+    """A float32 array that can be differentiated.
+
+    Args:
+        data: NumPy or CuPy array, or anything that speaks DLPack; float32. It is not copied.
+        requires_grad: whether gradients with respect to this tensor are wanted.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import Tensor
+        >>> x = Tensor(np.array([1.0, 2.0], dtype="float32"), requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        Tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_grad", "data", "grad_buffer", "node", "requires_grad")
+
+    # NumPy must leave ``array + tensor`` to Tensor.__radd__.
+    __array_ufunc__ = None
+
+    def __init__(self, data: Any, *, requires_grad: bool = False, node: Node | None = None):
+        self.data: Array = backend.as_array(data)
+        if self.data.dtype != "float32":
+            raise TypeError(f"data must be float32, got {self.data.dtype}")
+        self.requires_grad = requires_grad
+        self.node = node
+        self.grad_buffer: Array | None = None
+        self._grad: Array | None = None
+
+    # What it is
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.data.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(self.data.size)
+
+    @property
+    def device(self) -> str:
+        return backend.device_of(self.data)
+
+    def numpy(self) -> Array:
+        """The values as a NumPy array: the same memory on the CPU, a copy from the GPU."""
+        return backend.to_device(self.data, "cpu")
+
+    def item(self) -> float:
+        """The value of a tensor with one element."""
+        return float(self.numpy().item())
+
+    def detach(self) -> Tensor:
+        """The same values, cut off from what they were made of."""
+        return Tensor(self.data)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        kind, index = self.data.__dlpack_device__()
+        return kind, index
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        text = backend.xp(self.data).array2string(self.data, separator=", ")
+        return f"Tensor({text})"
+
+    # Gradients
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The sum of the gradients that backward walks have left here, or None."""
+        return None if self._grad is None else Tensor(self._grad)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    def backward(
+        self, gradient: Tensor | None = None, *, inputs: Sequence[Tensor] | None = None
+    ) -> None:
+        """Add the gradients of this tensor to ``grad`` of every leaf (or of ``inputs`` only).
+
+        Args:
+            gradient: the gradient in this tensor; 1 if None, for which it must be a scalar.
+            inputs: leaves to serve; None for all that require a gradient.
+
+        Raises:
+            ValueError: no gradient was given for a tensor that is not a scalar.
+        """
+        walk_back(self, _seed(self, gradient), inputs, create_graph=False, into_leaves=True)
+
+    def add_grad(self, gradient: Tensor) -> None:
+        """Add to ``grad``: in the tensor's own buffer, if it has one."""
+        if self.grad_buffer is None:
+            self._grad = (
+                gradient.data
+                if self._grad is None
+                else kernels.binary("add", self._grad, gradient.data)
+            )
+        elif self.claim_grad_buffer():
+            kernels.binary("add", self.grad_buffer, gradient.data, out=self.grad_buffer)
+        else:
+            kernels.unary("copy", gradient.data, out=self.grad_buffer)
+
+    def claim_grad_buffer(self) -> bool:
+        """Make the buffer this tensor's gradient; whether it already held one to add to."""
+        filled = self._grad is not None
+        self._grad = self.grad_buffer
+        return filled
+
+    # Operations
+
+    def __add__(self, other: Tensor | Scalar) -> Tensor:
+        if not isinstance(other, Tensor):
+            return affine(self, 1.0, other)
+        return _binary("add", self, other, lambda dy: (dy, dy))
+
+    def __sub__(self, other: Tensor | Scalar) -> Tensor:
+        if not isinstance(other, Tensor):
+            return affine(self, 1.0, -other)
+        return _binary("subtract", self, other, lambda dy: (dy, -dy))
+
+    def __mul__(self, other: Tensor | Scalar) -> Tensor:
+        if not isinstance(other, Tensor):
+            return affine(self, other, 0.0)
+        return _binary("multiply", self, other, lambda dy: (dy * other, dy * self))
+
+    def __truediv__(self, other: Tensor | Scalar) -> Tensor:
+        if not isinstance(other, Tensor):
+            return affine(self, 1.0 / other, 0.0)
+        return _binary(
+            "divide", self, other, lambda dy: (dy / other, -(dy * self) / (other * other))
+        )
+
+    def __radd__(self, other: Scalar) -> Tensor:
+        return self + other
+
+    def __rsub__(self, other: Scalar) -> Tensor:
+        return affine(self, -1.0, other)
+
+    def __rmul__(self, other: Scalar) -> Tensor:
+        return self * other
+
+    def __rtruediv__(self, other: Scalar) -> Tensor:
+        return self.reciprocal() * other
+
+    def __neg__(self) -> Tensor:
+        return affine(self, -1.0, 0.0)
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return matmul(self, other)
+
+    def __pow__(self, exponent: int) -> Tensor:
+        if exponent != 2:
+            raise ValueError(f"exponent is {exponent}; only squares are supported")
+        return self * self
+
+    def reciprocal(self) -> Tensor:
+        """``1 / x``."""
+        return self._unary("reciprocal", lambda dy, y: -(dy * y * y))
+
+    def exp(self) -> Tensor:
+        """``e^x``."""
+        return self._unary("exp", lambda dy, y: dy * y)
+
+    def log(self) -> Tensor:
+        """The natural logarithm."""
+        return self._unary("log", lambda dy, y: dy / self)
+
+    def sqrt(self) -> Tensor:
+        """The square root."""
+        return self._unary("sqrt", lambda dy, y: dy / (y * 2.0))
+
+    def abs(self) -> Tensor:
+        """The absolute value; its slope at 0 is taken as 0."""
+        return self._unary("absolute", lambda dy, y: dy * self.detach()._unary("sign", None))
+
+    def sum(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        """The sum over all elements, or over one axis."""
+        return self._reduce(axis, keepdims, 1.0)
+
+    def mean(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        """The mean over all elements, or over one axis."""
+        count = self.size if axis is None else self.shape[axis]
+        return self._reduce(axis, keepdims, 1.0 / count if count else float("nan"))
+
+    def reshape(self, *shape: int) -> Tensor:
+        """The same elements in another shape; one size may be -1."""
+        return make(self.data.reshape(shape), (self,), lambda dy, _: (dy.reshape(*self.shape),))
+
+    def transpose(self) -> Tensor:
+        """A matrix, transposed (a copy)."""
+        return make(kernels.unary("copy", self.data.T), (self,), lambda dy, _: (dy.transpose(),))
+
+    def broadcast_to(self, shape: Shape) -> Tensor:
+        """The array repeated along new or one-sized axes (a copy)."""
+        spread = backend.xp(self.data).broadcast_to(self.data, shape)
+        return make(
+            kernels.unary("copy", spread), (self,), lambda dy, _: (_unbroadcast(dy, self.shape),)
+        )
+
+    def _unary(self, op: str, rule: Any) -> Tensor:
+        y = make(
+            kernels.unary(op, self.data), (self,), lambda dy, _: (rule(dy, y),) if rule else (None,)
+        )
+        return y
+
+    def _reduce(self, axis: int | None, keepdims: bool, scale: float) -> Tensor:
+        y = kernels.sum(self.data, axis=axis, keepdims=keepdims)
+
+        def rule(dy: Tensor, _: Pass) -> Gradients:
+            if axis is not None and not keepdims:
+                kept = list(self.shape)
+                kept[axis] = 1
+                dy = dy.reshape(*kept)
+            return (dy.broadcast_to(self.shape),)
+
+        total = make(y, (self,), rule)
+        return total if scale == 1.0 else total * scale
+
+
+def make(data: Array, inputs: tuple[Tensor, ...], rule: Rule) -> Tensor:
+    """The result of an operation, with its node if the tape runs and an input wants gradients."""
+    if recording() and any(tensor.requires_grad for tensor in inputs):
+        return Tensor(data, requires_grad=True, node=Node(inputs, rule))
+    return Tensor(data)
+
+
+def affine(x: Tensor, scale: Scalar, shift: Scalar) -> Tensor:
+    """``scale x + shift`` for plain numbers."""
+    data = kernels.affine(x.data, scale=float(scale), shift=float(shift))
+    return make(data, (x,), lambda dy, _: (affine(dy, scale, 0.0),))
+
+
+def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """The matrix product ``a b``, either factor transposed on the fly."""
+    data = kernels.matmul(a.data, b.data, transpose_a=transpose_a, transpose_b=transpose_b)
+
+    def rule(dy: Tensor, this_pass: Pass) -> Gradients:
+        da = db = None
+        if this_pass.wants(a):
+            da = (
+                matmul(b, dy, transpose_a=transpose_b, transpose_b=True)
+                if transpose_a
+                else matmul(dy, b, transpose_b=not transpose_b)
+            )
+        if this_pass.wants(b):
+            db = (
+                matmul(dy, a, transpose_a=True, transpose_b=transpose_a)
+                if transpose_b
+                else matmul(a, dy, transpose_a=not transpose_a)
+            )
+        return da, db
+
+    return make(data, (a, b), rule)
+
+
+def grad(
+    output: Tensor,
+    inputs: Sequence[Tensor],
+    *,
+    gradient: Tensor | None = None,
+    create_graph: bool = False,
+) -> list[Tensor]:
+    """Gradients of ``output`` with respect to each of ``inputs``.
+
+    Args:
+        output: a scalar, unless ``gradient`` is given.
+        inputs: tensors that ``output`` was made of.
+        gradient: the gradient in ``output``; 1 if None.
+        create_graph: put the gradients on the tape too, so that they can be differentiated again
+            (gradient penalties).
+
+    Returns:
+        One gradient per input, in order.
+
+    Raises:
+        ValueError: ``output`` is no scalar and has no ``gradient``, or does not depend on an input.
+    """
+    gradients = walk_back(
+        output, _seed(output, gradient), inputs, create_graph=create_graph, into_leaves=False
+    )
+    for position, tensor in enumerate(inputs):
+        if id(tensor) not in gradients:
+            raise ValueError(f"output does not depend on inputs[{position}]")
+    return [gradients[id(tensor)] for tensor in inputs]
+
+
+def _seed(output: Tensor, gradient: Tensor | None) -> Tensor:
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"output has shape {output.shape}; only a scalar has a gradient without `gradient`"
+            )
+        return affine(output.detach(), 0.0, 1.0)
+    if gradient.shape != output.shape:
+        raise ValueError(f"gradient must have shape {output.shape}, got {gradient.shape}")
+    return gradient
+
+
+def _binary(op: str, a: Tensor, b: Tensor, rule: Any) -> Tensor:
+    def unbroadcast(dy: Tensor, _: Pass) -> Gradients:
+        da, db = rule(dy)
+        return _unbroadcast(da, a.shape), _unbroadcast(db, b.shape)
+
+    return make(kernels.binary(op, a.data, b.data), (a, b), unbroadcast)
+
+
+def _unbroadcast(dy: Tensor, shape: Shape) -> Tensor:
+    """Sum ``dy`` over the axes along which an array of ``shape`` was repeated."""
+    while dy.ndim > len(shape):
+        dy = dy.sum(axis=0)
+    for axis, size in enumerate(shape):
+        if size == 1 and dy.shape[axis] != 1:
+            dy = dy.sum(axis=axis, keepdims=True)
+    return dy
