@@ -44,10 +44,10 @@ class Adam:
 
     def step(self) -> None:
         """Update the parameters from their gradients."""
-        parameters, gradients, _ = self.network.flat()
+        parameters, gradients = _flat(self.network)
         kernels.adam_step(
-            parameters.flat,
-            gradients.flat,
+            parameters,
+            gradients,
             self.m,
             self.v,
             self.steps_done,
@@ -79,14 +79,23 @@ class SGD:
 
     def step(self) -> None:
         """Update the parameters from their gradients."""
-        parameters, gradients, _ = self.network.flat()
+        parameters, gradients = _flat(self.network)
         kernels.sgd_step(
-            parameters.flat, gradients.flat, self.velocity, lr=self.lr, momentum=self.momentum
+            parameters, gradients, self.velocity, lr=self.lr, momentum=self.momentum
         )
 
     def arrays(self) -> list[Array]:
         """All state, for capture and checkpoints."""
         return [self.velocity]
+
+
+def _flat(network: Module) -> tuple[Array, Array]:
+    """Parameters and gradients; every parameter must have a gradient, for all are updated."""
+    for name, parameter in network.named_parameters():
+        if parameter.grad is None:
+            raise ValueError(f"{name} has no gradient: backward did not reach it")
+    parameters, gradients, _ = network.flat()
+    return parameters.flat, gradients.flat
 
 
 def _zeros_like(flat: Array) -> Array:

@@ -1,0 +1,115 @@
+"""Differentiable kernels: gradients against difference quotients, first and second order."""
+
+import numpy as np
+import pytest
+
+from ganengine import Generator, Tensor, grad, nn
+from ganengine.nn import functional
+
+RNG = np.random.default_rng(5)
+ACTIVATIONS = ["linear", "relu", "leaky_relu", "tanh", "sigmoid"]
+
+
+def normal(*shape: int) -> np.ndarray:
+    # Away from 0, where relu has a kink that no difference quotient likes.
+    x = RNG.normal(size=shape)
+    return (x + 0.1 * np.sign(x)).astype("float32")
+
+
+def slope_along(function, array: np.ndarray, direction: np.ndarray, step: float = 1e-2) -> float:
+    ends = [function((array + sign * step * direction).astype("float32")) for sign in (1, -1)]
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_dense_gradients(activation: str) -> None:
+    arrays = {"x": normal(4, 3), "weight": normal(5, 3), "bias": normal(5)}
+    weights = normal(4, 5)
+
+    def loss(**values: np.ndarray) -> Tensor:
+        tensors = {name: Tensor(value, requires_grad=True) for name, value in values.items()}
+        y = functional.dense(**tensors, activation=activation)
+        total = (y * Tensor(weights)).sum()
+        total.backward()
+        loss.gradients = {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+        return total.item()
+
+    loss(**arrays)
+    gradients = dict(loss.gradients)
+    for name, array in arrays.items():
+        direction = RNG.normal(size=array.shape) * 0.1
+        expected = slope_along(lambda v, n=name: loss(**{**arrays, n: v}), array, direction)
+        assert np.sum(gradients[name] * direction) == pytest.approx(expected, rel=5e-3, abs=2e-3)
+
+
+@pytest.mark.parametrize("activation", ["linear", "leaky_relu", "tanh", "sigmoid"])
+def test_gradient_penalty_through_a_network(activation: str) -> None:
+    """d/dw of (|d D(x) / dx| - 1)^2, the WGAN-GP term, against difference quotients."""
+    network = nn.Sequential(
+        nn.Dense(3, 6, activation=activation, rng=np.random.default_rng(1)),
+        nn.Dense(6, 4, activation=activation, rng=np.random.default_rng(2)),
+        nn.Dense(4, 1, rng=np.random.default_rng(3)),
+    )
+    x = Tensor(normal(5, 3), requires_grad=True)
+
+    def penalty() -> Tensor:
+        (slope,) = grad(network(x).sum(), [x], create_graph=True)
+        norm = ((slope * slope).sum(axis=1) + 1e-4).sqrt()
+        return ((norm - 1.0) ** 2).mean()
+
+    gradients = grad(penalty(), network.parameters()[:1])
+    weight = network.layers[0].weight
+    start = weight.numpy().copy()
+    direction = RNG.normal(size=start.shape).astype("float32")
+    values = []
+    for sign in (1, -1):
+        weight.data[...] = start + sign * 1e-2 * direction
+        values.append(penalty().item())
+    weight.data[...] = start
+    expected = (values[0] - values[1]) / 2e-2
+    got = float((gradients[0].numpy() * direction).sum())
+    assert got == pytest.approx(expected, rel=2e-2, abs=1e-3)
+
+
+@pytest.mark.parametrize("activation", ["linear", "leaky_relu", "tanh"])
+def test_batch_norm_gradients(activation: str) -> None:
+    arrays = {"x": normal(6, 3), "gamma": normal(3), "beta": normal(3)}
+    weights = normal(6, 3)
+
+    def run(values: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
+        tensors = {name: Tensor(value, requires_grad=True) for name, value in values.items()}
+        mean, var = np.zeros(3, "float32"), np.ones(3, "float32")
+        y = functional.batch_norm(
+            **tensors, running_mean=mean, running_var=var, training=True, activation=activation
+        )
+        loss = (y * Tensor(weights)).sum()
+        loss.backward()
+        return loss.item(), {name: tensor.grad.numpy() for name, tensor in tensors.items()}
+
+    _, gradients = run(arrays)
+    for name, array in arrays.items():
+        direction = RNG.normal(size=array.shape) * 0.1
+        expected = slope_along(lambda v, n=name: run({**arrays, n: v})[0], array, direction)
+        assert np.sum(gradients[name] * direction) == pytest.approx(expected, rel=2e-2, abs=5e-3)
+
+
+def test_dropout_gradient_uses_the_mask_of_the_forward_pass() -> None:
+    generator = Generator(3)
+    x = Tensor(np.ones((50, 20), "float32"), requires_grad=True)
+    y = functional.dropout(x, 0.4, generator)
+    generator.normal((7,))  # other draws in between must not move the mask
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), y.numpy())
+    assert 0.3 < np.mean(y.numpy() == 0) < 0.5
+
+
+@pytest.mark.parametrize("array_targets", [False, True])
+def test_bce_gradients_first_and_second_order(array_targets: bool) -> None:
+    logits = Tensor(normal(6, 1), requires_grad=True)
+    targets = RNG.uniform(size=(6, 1)).astype("float32") if array_targets else 0.9
+    probability = 1 / (1 + np.exp(-logits.numpy().astype("f8")))
+    (first,) = grad(functional.bce_with_logits(logits, targets), [logits])
+    np.testing.assert_allclose(first.numpy(), (probability - targets) / 6, atol=1e-6)
+    (first,) = grad(functional.bce_with_logits(logits, targets), [logits], create_graph=True)
+    (second,) = grad(first.sum(), [logits])
+    np.testing.assert_allclose(second.numpy(), probability * (1 - probability) / 6, atol=1e-6)
