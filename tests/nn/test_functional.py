@@ -11,9 +11,7 @@ ACTIVATIONS = ["linear", "relu", "leaky_relu", "tanh", "sigmoid"]
 
 
 def normal(*shape: int) -> np.ndarray:
-    # Away from 0, where relu has a kink that no difference quotient likes.
-    x = RNG.normal(size=shape)
-    return (x + 0.1 * np.sign(x)).astype("float32")
+    return RNG.normal(size=shape).astype("float32")
 
 
 def slope_along(function, array: np.ndarray, direction: np.ndarray, step: float = 1e-2) -> float:
@@ -24,6 +22,8 @@ def slope_along(function, array: np.ndarray, direction: np.ndarray, step: float 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_dense_gradients(activation: str) -> None:
     arrays = {"x": normal(4, 3), "weight": normal(5, 3), "bias": normal(5)}
+    if "relu" in activation:  # keep away from the kink, which no difference quotient likes
+        arrays["bias"] = np.array([9, -9, 9, -9, 9], "float32")
     weights = normal(4, 5)
 
     def loss(**values: np.ndarray) -> Tensor:

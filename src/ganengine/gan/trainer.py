@@ -91,7 +91,8 @@ class GAN:
                 f"images must have shape (N, {', '.join(map(str, shape))}) with N at "
                 f"least 1, got {images.shape}"
             )
-        used = np.ascontiguousarray(images[: self.recipe.train_images]).reshape(len(images), -1)
+        used = images[: self.recipe.train_images]
+        used = np.ascontiguousarray(used).reshape(len(used), -1)
         self._images = self._place(used)
         # How much a pixel differs from image to image, for telling collapse from variety.
         self.data_spread = max(float((used[:1000] / 255.0).std(axis=0).mean()), 1e-6)
