@@ -41,7 +41,7 @@ inline Activation parse_activation(std::string_view name) {
 GE_HOST_DEVICE static inline float activate(float z, Activation activation, float slope) {
     switch (activation) {
         case Activation::relu:
-            return z > 0.0f ? z : 0.0f;
+            return z < 0.0f ? 0.0f : z;  // NaN stays NaN
         case Activation::leaky_relu:
             return z > 0.0f ? z : slope * z;
         case Activation::tanh:

@@ -45,7 +45,7 @@ GE_HOST_DEVICE static inline float apply(UnaryOp op, float x) {
         case UnaryOp::absolute:
             return fabsf(x);
         case UnaryOp::sign:
-            return static_cast<float>((x > 0.0f) - (x < 0.0f));
+            return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;  // NaN stays NaN
         case UnaryOp::reciprocal:
             return 1.0f / x;
         default:

@@ -12,6 +12,7 @@
 #endif
 
 #include "common/activation.h"
+#include "common/elementwise.h"
 
 #define GE_INLINE inline __attribute__((always_inline))
 #define GE_UNROLL _Pragma("GCC unroll 16")  // whole loops over registers: an index must be constant
@@ -64,6 +65,13 @@ GE_INLINE Vec maximum(Vec a, Vec b) { return select(a > b, a, b); }
 GE_INLINE Vec minimum(Vec a, Vec b) { return select(a < b, a, b); }
 GE_INLINE Vec absolute(Vec v) { return as_float(as_int(v) & 0x7fffffff); }
 
+// The first `count` lanes of `v`, the others zero.
+GE_INLINE Vec first_lanes(Vec v, int count) {
+    IntVec lane;
+    for (int i = 0; i < kLanes; ++i) lane[i] = i;
+    return select(lane < broadcast_int(count), v, Vec{});
+}
+
 // The sum of the lanes, pairwise: the same order for every call.
 GE_INLINE float horizontal_sum(Vec v) {
     float lanes[kLanes];
@@ -73,58 +81,97 @@ GE_INLINE float horizontal_sum(Vec v) {
     return lanes[0];
 }
 
-// exp(x) to 1 ulp or so: x = n ln 2 + r, |r| <= ln 2 / 2, and a degree-6 polynomial in r
-// (near-minimax: Taylor terms suffice at this |r|). Below the smallest normal number it is 0,
-// above the largest it is infinity; NaN stays NaN.
+// The functions below are within 2.1 ulp of the true value over all of float, subnormal numbers,
+// infinities and NaN included (tests/kernels/test_activation.py). Their polynomials are minimax
+// fits of the relative error.
+
+GE_INLINE Vec sqrt(Vec x) {
+    Vec y;
+    for (int i = 0; i < kLanes; ++i) y[i] = __builtin_sqrtf(x[i]);  // becomes one instruction
+    return y;
+}
+
+// exp(x) = 2^n exp(r), with x = n ln 2 + r and |r| <= ln 2 / 2.
 GE_INLINE Vec exp(Vec x) {
-    const Vec clamped = minimum(maximum(x, broadcast(-87.3f)), broadcast(88.7f));
+    // Beyond these bounds the result rounds to 0 or infinity. The operands' order lets NaN through.
+    const Vec low = broadcast(-104.0f), high = broadcast(89.0f);
+    const Vec above = select(low > x, low, x);
+    const Vec bounded = select(high < above, high, above);
     const Vec magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-    const Vec shifted = clamped * 1.44269504088896341f + magic;
+    const Vec shifted = bounded * 1.44269504088896341f + magic;
     const Vec n = shifted - magic;
-    const Vec r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts
-    Vec p = broadcast(1.0f / 720);
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
+    const Vec r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts
+    Vec p = broadcast(0.001381459f);
+    p = p * r + 0.008368721f;
+    p = p * r + 0.04166839f;
+    p = p * r + 0.16666521f;
+    p = p * r + 0.49999994f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    // 2^n in two factors, for n = 128 alone is no float.
+    // 2^n in two factors, for 2^128 and 2^-150 are no floats. Only the second product rounds.
     const IntVec whole = as_int(shifted) - 0x4b400000;
     const IntVec half = whole >> 1;
-    const Vec y = p * as_float((half + 127) << 23) * as_float((whole - half + 127) << 23);
-    const Vec bounded = select(x < broadcast(-87.3f), Vec{}, y);
+    return p * as_float((half + 127) << 23) * as_float((whole - half + 127) << 23);
+}
+
+// log(1 + f) for f in [sqrt(1/2) - 1, 1]: with s = f / (2 + f), it is
+// 2 atanh(s) = 2s + s R = f - s (f - R), where R = 2/3 s^2 + 2/5 s^4 + ...
+// The last form keeps f exact: only a small term is rounded.
+GE_INLINE Vec log1p_near_zero(Vec f) {
+    const Vec s = f / (2.0f + f);
+    const Vec z = s * s;
+    Vec p = broadcast(0.28011987f);
+    p = p * z + 0.28001806f;
+    p = p * z + 0.40021527f;
+    p = p * z + 0.6666642f;
+    return f - s * (f - p * z);
+}
+
+// log(x) = n ln 2 + log(m), with x = 2^n m and m in [sqrt(1/2), sqrt(2)).
+GE_INLINE Vec log(Vec x) {
+    const IntVec subnormal = x < broadcast(1.17549435e-38f);
+    const Vec normal = select(subnormal, x * 8388608.0f, x);
+    const int32_t sqrt_half = 0x3f3504f3;
+    const IntVec bits = as_int(normal) - sqrt_half;
+    const IntVec exponent = (bits >> 23) - (subnormal & 23);
+    const Vec m = as_float((bits & 0x7fffff) + sqrt_half);
+    const Vec n = __builtin_convertvector(exponent, Vec);
+    const Vec y = n * 0.693359375f + (log1p_near_zero(m - 1.0f) - n * 2.12194440e-4f);
     const Vec infinity = as_float(broadcast_int(0x7f800000));
-    return select(x != x, x, select(x > broadcast(88.7228f), infinity, bounded));
+    const Vec nan = as_float(broadcast_int(0x7fc00000));
+    const Vec outside = select(x < Vec{}, nan, select(x == Vec{}, -infinity, x));
+    return select((x > Vec{}) & (x < infinity), y, outside);
+}
+
+// sigmoid(x), given e = exp(-|x|): nothing overflows.
+GE_INLINE Vec sigmoid_from(Vec x, Vec e) {
+    return select(x < Vec{}, e, broadcast(1.0f)) / (1.0f + e);
 }
 
 GE_INLINE Vec sigmoid(Vec x) {
-    // exp of a negative number only, so that nothing overflows: s(x) = 1 - s(-x).
-    const Vec e = exp(-absolute(x));
-    const Vec positive = 1.0f / (1.0f + e);
-    return select(x < Vec{}, e * positive, positive);
+    return sigmoid_from(x, exp(-absolute(x)));
 }
 
-// tanh(x): an odd polynomial below 0.625 (Cephes, Moshier), 1 - 2 / (exp(2|x|) + 1) above.
+// tanh(x): an odd polynomial below 0.625, 1 - 2 / (exp(2|x|) + 1) above.
 GE_INLINE Vec tanh(Vec x) {
     const Vec a = absolute(x);
     const Vec s = x * x;
-    Vec p = broadcast(-5.70498872745e-3f);
-    p = p * s + 2.06390887954e-2f;
-    p = p * s - 5.37397155531e-2f;
-    p = p * s + 1.33314422036e-1f;
-    p = p * s - 3.33332819422e-1f;
-    const Vec small = x + x * s * p;
+    Vec p = broadcast(-0.005704987f);
+    p = p * s + 0.020639088f;
+    p = p * s - 0.053739715f;
+    p = p * s + 0.13331442f;
+    p = p * s - 0.3333328f;
+    const Vec small = a + a * (s * p);
     const Vec large = 1.0f - 2.0f / (exp(a + a) + 1.0f);
-    const Vec signed_large = as_float(as_int(large) | (as_int(x) & INT32_MIN));
-    return select(a < broadcast(0.625f), small, signed_large);
+    const Vec magnitude = select(a < broadcast(0.625f), small, large);
+    return as_float(as_int(magnitude) | (as_int(x) & INT32_MIN));
 }
 
 // y = f(z), as common/activation.h defines it.
 GE_INLINE Vec activate(Vec z, Activation activation, float slope) {
     switch (activation) {
         case Activation::relu:
-            return select(z > Vec{}, z, Vec{});
+            return select(z < Vec{}, Vec{}, z);  // NaN stays NaN
         case Activation::leaky_relu:
             return select(z > Vec{}, z, z * slope);
         case Activation::tanh:
@@ -149,6 +196,43 @@ GE_INLINE Vec activate_backward(Vec dy, Vec y, Activation activation, float slop
             return dy * (y * (1.0f - y));
         default:
             return dy;
+    }
+}
+
+// y = op(x), as common/elementwise.h defines it.
+template <UnaryOp op>
+GE_INLINE Vec apply(Vec x) {
+    switch (op) {
+        case UnaryOp::negative:
+            return -x;
+        case UnaryOp::exp:
+            return exp(x);
+        case UnaryOp::log:
+            return log(x);
+        case UnaryOp::sqrt:
+            return sqrt(x);
+        case UnaryOp::absolute:
+            return absolute(x);
+        case UnaryOp::sign:
+            return select(x > Vec{}, broadcast(1.0f), select(x < Vec{}, broadcast(-1.0f), x));
+        case UnaryOp::reciprocal:
+            return 1.0f / x;
+        default:
+            return x;
+    }
+}
+
+template <BinaryOp op>
+GE_INLINE Vec apply(Vec a, Vec b) {
+    switch (op) {
+        case BinaryOp::add:
+            return a + b;
+        case BinaryOp::subtract:
+            return a - b;
+        case BinaryOp::multiply:
+            return a * b;
+        default:
+            return a / b;
     }
 }
 
