@@ -75,10 +75,11 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
     /* optimizer.cpp: flat buffers, in place */                                                    \
     KERNEL(adam_step, (float* param, const float* grad, float* m, float* v, /* [count] */          \
                        int64_t* steps_done,  /* [1], incremented; or null: `step` counts */        \
-                       int64_t step, int64_t count, float lr, float beta1, float beta2, float eps))\
+                       int64_t step, int64_t count, double lr, double beta1, double beta2,         \
+                       double eps))                                                                \
     KERNEL(sgd_step, (float* param, const float* grad, float* velocity, /* [count] */              \
                       int64_t count, float lr, float momentum))                                    \
-    KERNEL(ema_step, (float* average, const float* param, int64_t count, float decay))             \
+    KERNEL(ema_step, (float* average, const float* param, int64_t count, double decay))            \
     /* random.cpp: Philox block index = (counter ? *counter : 0) + offset */                       \
     KERNEL(uniform, (float* out, int64_t count, float low, float high, uint64_t seed,              \
                      const int64_t* counter, int64_t offset))                                      \
@@ -102,6 +103,8 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
     KERNEL(unary, (UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides))              \
     KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, Dims shape,             \
                     Dims a_strides, Dims b_strides))                                               \
+    KERNEL(affine, (const float* x, float* y, Dims shape, Dims x_strides,  /* y = scale x + shift */\
+                    float scale, float shift))                                                     \
     KERNEL(sum, (const float* x,  /* [outer, reduced, inner] */                                    \
                  float* y,        /* [outer, inner]: scale * sum */                                \
                  int64_t outer, int64_t reduced, int64_t inner, float scale))

@@ -1,18 +1,30 @@
 // Binary cross-entropy with logits and its gradient, in one pass.
+//
+//   loss    = scale sum_i max(l_i, 0) - l_i t_i + log(1 + exp(-|l_i|))
+//   dlogits = scale (sigmoid(l) - t)
+//
+// One exponential serves both: with e = exp(-|l|), sigmoid(l) is 1 / (1 + e) or e / (1 + e).
 #include "cpu/kernels.h"
+#include "cpu/reduce.h"
 
 namespace ge::cpu::GE_ISA {
 
-void bce_with_logits(const float* logits, const float* targets, float target, float* losses,
-                     float* loss, float* dlogits, int64_t count, float scale) {
-    double total = 0;
-    for (int64_t i = 0; i < count; ++i) {
-        const float l = logits[i], t = targets ? targets[i] : target;
-        const float value = (l > 0 ? l : 0) - l * t + log1pf(expf(-fabsf(l)));
-        if (losses) losses[i] = value;
-        total += value;
-        dlogits[i] = scale * (1.0f / (1.0f + expf(-l)) - t);
-    }
+void bce_with_logits(const float* logits,   // [count]
+                     const float* targets,  // [count] or null
+                     float target,
+                     float* losses,   // [count] or null
+                     float* loss,     // [1] or null
+                     float* dlogits,  // [count]
+                     int64_t count, float scale) {
+    const double total = sum_all(count, count >= kManyToCompute, [&](int64_t i, int lanes) {
+        const Vec l = load(logits + i, lanes);
+        const Vec t = targets ? load(targets + i, lanes) : broadcast(target);
+        const Vec e = exp(-absolute(l));
+        const Vec value = (select(l < Vec{}, Vec{}, l) - l * t) + log1p_near_zero(e);
+        if (losses) store(losses + i, value, lanes);
+        store(dlogits + i, scale * (sigmoid_from(l, e) - t), lanes);
+        return value;
+    });
     if (loss) *loss = static_cast<float>(total * scale);
 }
 
