@@ -23,18 +23,14 @@ def array(
     *,
     dtype: str = "float32",
     like: Array | None = None,
+    strided: bool = False,
 ) -> Array:
-    """``value`` as a contiguous array of ``dtype``.
+    """``value`` as a contiguous array of ``dtype``, or as it lies in memory if ``strided``.
 
     ``shape`` lists the expected sizes: an int is required, a letter (for the message) or None is
     free, and no ``shape`` allows any. With ``like``, the array must live on the same device.
     """
-    try:
-        result = backend.as_array(value)
-    except (TypeError, ValueError, BufferError) as error:
-        raise TypeError(f"{name} must be an array, got {type(value).__name__}") from error
-    if result.dtype != dtype:
-        raise TypeError(f"{name} must be {dtype}, got {result.dtype}")
+    result = _typed(name, value, dtype)
     if shape is not None and not _matches(result.shape, shape):
         wanted = ", ".join("?" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} must have shape ({wanted}), got {tuple(result.shape)}")
@@ -43,10 +39,10 @@ def array(
             f"{name} is on {backend.device_of(result)}, the other arrays on "
             f"{backend.device_of(like)}"
         )
-    if not result.flags.c_contiguous:
+    if not _whole_elements(result) or not (strided or result.flags.c_contiguous):
         if recorder() is not None:
             raise ValueError(f"{name} must be contiguous while a program is captured")
-        result = backend.xp(result).ascontiguousarray(result)
+        result = result.copy(order="C")
     return result
 
 
@@ -59,8 +55,8 @@ def out(name: str, value: Any, shape: Shape, *, like: Array, dtype: str = "float
 
 def in_place(name: str, value: Any, shape: Shape | None = None, *, dtype: str = "float32") -> Array:
     """``value`` as an array that a kernel changes: never copied, so it must fit as it is."""
-    result = backend.as_array(value)
-    if not result.flags.c_contiguous:
+    result = _typed(name, value, dtype)
+    if not (result.flags.c_contiguous and _whole_elements(result)):
         raise ValueError(f"{name} is written in place and must be contiguous")
     if not getattr(result.flags, "writeable", True):
         raise ValueError(f"{name} is written in place and must be writable")
@@ -90,8 +86,8 @@ def number(
 ) -> float:
     """``value`` as a finite float inside [low, high] (or without an open end)."""
     try:
-        result = float(value)
-    except (TypeError, ValueError) as error:
+        result: float = value.__float__()  # unlike float(), takes no text
+    except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a number, got {type(value).__name__}") from error
     inside = (low < result if open_low else low <= result) and (
         result < high if open_high else result <= high
@@ -112,6 +108,23 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
         wanted = f"at least {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"{name} is {result}; it must be {wanted}")
     return int(result)
+
+
+def _typed(name: str, value: Any, dtype: str) -> Array:
+    try:
+        result = backend.as_array(value)
+    except (TypeError, ValueError, BufferError) as error:
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}") from error
+    if result.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, got {result.dtype}")
+    return result
+
+
+def _whole_elements(value: Array) -> bool:
+    """Whether elements start where elements may: a view of bytes or of records may not."""
+    return getattr(value.flags, "aligned", True) and all(
+        stride % value.itemsize == 0 for stride in value.strides
+    )
 
 
 def _matches(shape: Shape, wanted: Sequence[int | str | None]) -> bool:
