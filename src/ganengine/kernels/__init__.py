@@ -3,6 +3,28 @@
 Layouts and argument names follow PyTorch. B batch, I and O in and out features.
 """
 
+from ganengine.kernels.activation import activation, activation_backward
 from ganengine.kernels.dense import dense, dense_backward, matmul
+from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
+from ganengine.kernels.loss import bce_with_logits
+from ganengine.kernels.norm import batch_norm, batch_norm_backward
+from ganengine.kernels.optimizer import adam_step, ema_step, sgd_step
 
-__all__ = ["dense", "dense_backward", "matmul"]
+__all__ = [
+    "activation",
+    "activation_backward",
+    "adam_step",
+    "affine",
+    "batch_norm",
+    "batch_norm_backward",
+    "bce_with_logits",
+    "binary",
+    "dense",
+    "dense_backward",
+    "ema_step",
+    "matmul",
+    "mean",
+    "sgd_step",
+    "sum",
+    "unary",
+]

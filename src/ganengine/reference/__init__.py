@@ -6,5 +6,26 @@ here. ``GANENGINE_IMPL=reference`` makes the kernels run these.
 
 from ganengine.reference.activation import activation, activation_backward
 from ganengine.reference.dense import dense, dense_backward, matmul
+from ganengine.reference.elementwise import affine, binary, mean, sum, unary
+from ganengine.reference.loss import bce_with_logits
+from ganengine.reference.norm import batch_norm, batch_norm_backward
+from ganengine.reference.optimizer import adam_step, ema_step, sgd_step
 
-__all__ = ["activation", "activation_backward", "dense", "dense_backward", "matmul"]
+__all__ = [
+    "activation",
+    "activation_backward",
+    "adam_step",
+    "affine",
+    "batch_norm",
+    "batch_norm_backward",
+    "bce_with_logits",
+    "binary",
+    "dense",
+    "dense_backward",
+    "ema_step",
+    "matmul",
+    "mean",
+    "sgd_step",
+    "sum",
+    "unary",
+]

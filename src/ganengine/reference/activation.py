@@ -22,7 +22,7 @@ def activation(x: Array, activation: str, slope: float = 0.2) -> Array:
 
 def activation_backward(dy: Array, y: Array, activation: str, slope: float = 0.2) -> Array:
     if activation == "relu":
-        return dy * (y > 0)
+        return xp(y).where(y > 0, dy, 0)
     if activation == "leaky_relu":
         return xp(y).where(y > 0, dy, slope * dy)
     if activation == "tanh":

@@ -1,0 +1,141 @@
+"""Optimisers: in place, one pass over flat buffers of parameters."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+from ganengine import reference
+from ganengine.backend import Array, implementation
+from ganengine.kernels import _check as check
+from ganengine.kernels._launch import launch
+
+
+def adam_step(
+    param: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    step: int | Array,
+    *,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> None:
+    """One update of Adam, in place (Kingma and Ba 2015, algorithm 1).
+
+    ``m <- b1 m + (1 - b1) g``, ``v <- b2 v + (1 - b2) g^2``,
+    ``p <- p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)``.
+
+    Args:
+        param: p, float32, any shape, contiguous; changed.
+        grad: g, float32, the shape of param.
+        m, v: the moments, float32, the shape of param, contiguous, zeros at first; changed.
+        step: t, the number of this update, from 1; or an int64 array (1,) with the number of
+            updates done so far, which is incremented.
+        lr: learning rate, at least 0.
+        beta1, beta2: decay of the moments, in [0, 1).
+        eps: added to the denominator, at least 0.
+
+    Raises:
+        TypeError: an argument has the wrong dtype.
+        ValueError: a shape, device or number does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import kernels
+        >>> p, g = np.zeros(2, dtype="float32"), np.array([3.0, -0.5], dtype="float32")
+        >>> m, v, steps_done = np.zeros_like(p), np.zeros_like(p), np.zeros(1, dtype="int64")
+        >>> kernels.adam_step(p, g, m, v, steps_done, lr=0.5)
+        >>> p.round(4), steps_done
+        (array([-0.5,  0.5], dtype=float32), array([1]))
+    """
+    param = check.in_place("param", param)
+    grad = check.array("grad", grad, param.shape, like=param)
+    m = check.out("m", m, param.shape, like=param)
+    v = check.out("v", v, param.shape, like=param)
+    numbered = isinstance(step, Integral)
+    if numbered:
+        step = check.integer("step", step, low=1)
+    else:
+        step = check.out("step", step, (1,), like=param, dtype="int64")
+    lr = check.number("lr", lr, low=0.0)
+    beta1 = check.number("beta1", beta1, low=0.0, high=1.0, open_high=True)
+    beta2 = check.number("beta2", beta2, low=0.0, high=1.0, open_high=True)
+    eps = check.number("eps", eps, low=0.0)
+    if implementation() == "reference":
+        return reference.adam_step(
+            param, grad, m, v, step, lr=lr, beta1=beta1, beta2=beta2, eps=eps
+        )
+    clock = (None, step) if numbered else (step, 0)
+    launch("adam_step", param, grad, m, v, *clock, param.size, lr, beta1, beta2, eps)
+    return None
+
+
+def sgd_step(
+    param: Array, grad: Array, velocity: Array, *, lr: float, momentum: float = 0.0
+) -> None:
+    """One update of stochastic gradient descent with momentum, in place.
+
+    ``u <- momentum u + g``, ``p <- p - lr u``.
+
+    Args:
+        param: p, float32, any shape, contiguous; changed.
+        grad: g, float32, the shape of param.
+        velocity: u, float32, the shape of param, contiguous, zeros at first; changed.
+        lr: learning rate, at least 0.
+        momentum: in [0, 1).
+
+    Raises:
+        TypeError: an argument has the wrong dtype.
+        ValueError: a shape, device or number does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import kernels
+        >>> p, u = np.zeros(1, dtype="float32"), np.zeros(1, dtype="float32")
+        >>> for _ in range(2):
+        ...     kernels.sgd_step(p, np.ones(1, dtype="float32"), u, lr=0.5, momentum=0.5)
+        >>> p, u
+        (array([-1.25], dtype=float32), array([1.5], dtype=float32))
+    """
+    param = check.in_place("param", param)
+    grad = check.array("grad", grad, param.shape, like=param)
+    velocity = check.out("velocity", velocity, param.shape, like=param)
+    lr = check.number("lr", lr, low=0.0)
+    momentum = check.number("momentum", momentum, low=0.0, high=1.0, open_high=True)
+    if implementation() == "reference":
+        return reference.sgd_step(param, grad, velocity, lr=lr, momentum=momentum)
+    launch("sgd_step", param, grad, velocity, param.size, lr, momentum)
+    return None
+
+
+def ema_step(average: Array, param: Array, *, decay: float) -> None:
+    """One step of an exponential moving average, in place.
+
+    ``a <- decay a + (1 - decay) p``.
+
+    Args:
+        average: a, float32, any shape, contiguous; changed.
+        param: p, float32, the shape of average.
+        decay: in [0, 1]; the average looks back some 1 / (1 - decay) steps.
+
+    Raises:
+        TypeError: an argument has the wrong dtype.
+        ValueError: a shape, device or number does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import kernels
+        >>> average = np.zeros(1, dtype="float32")
+        >>> kernels.ema_step(average, np.ones(1, dtype="float32"), decay=0.75)
+        >>> average
+        array([0.25], dtype=float32)
+    """
+    average = check.in_place("average", average)
+    param = check.array("param", param, average.shape, like=average)
+    decay = check.number("decay", decay, low=0.0, high=1.0)
+    if implementation() == "reference":
+        return reference.ema_step(average, param, decay=decay)
+    launch("ema_step", average, param, average.size, decay)
+    return None

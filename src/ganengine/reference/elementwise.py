@@ -1,0 +1,38 @@
+"""The definition of right for the elementwise operations, in plain array expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganengine.backend import Array, xp
+
+
+def unary(op: str, x: Array, *, out: Array | None = None) -> Array:
+    return _into(out, getattr(xp(x), op)(x))
+
+
+def binary(op: str, a: Array, b: Array, *, out: Array | None = None) -> Array:
+    return _into(out, getattr(xp(a), op)(a, b))
+
+
+def affine(x: Array, *, scale: float = 1.0, shift: float = 0.0, out: Array | None = None) -> Array:
+    return _into(out, scale * x + shift)
+
+
+def sum(x: Array, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Array:
+    return xp(x).asarray(x.sum(axis=_axes(axis), keepdims=keepdims))
+
+
+def mean(x: Array, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Array:
+    return xp(x).asarray(x.mean(axis=_axes(axis), keepdims=keepdims))
+
+
+def _axes(axis: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
+    return tuple(axis) if isinstance(axis, Sequence) else axis
+
+
+def _into(out: Array | None, value: Array) -> Array:
+    if out is None:
+        return xp(value).asarray(value)
+    out[...] = value
+    return out
