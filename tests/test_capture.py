@@ -15,7 +15,9 @@ class Toy:
     def __init__(self) -> None:
         rng = np.random.default_rng(3)
         self.network = nn.Sequential(
-            nn.Dense(6, 5, activation="leaky_relu", rng=rng), nn.Dropout(0.5), nn.Dense(5, 1, rng=rng)
+            nn.Dense(6, 5, activation="leaky_relu", rng=rng),
+            nn.Dropout(0.5),
+            nn.Dense(5, 1, rng=rng),
         )
         self.noise = Generator(11)
         self.network.use_generator(self.noise)
@@ -34,11 +36,14 @@ class Toy:
         return [self.network, self.noise, self.optimizer, self.loss]
 
     def bits(self) -> bytes:
-        return b"".join(
-            np.ascontiguousarray(array).tobytes()
-            for item in (self.network, self.noise, self.optimizer)
-            for array in item.arrays()
-        ) + self.loss.tobytes()
+        return (
+            b"".join(
+                np.ascontiguousarray(array).tobytes()
+                for item in (self.network, self.noise, self.optimizer)
+                for array in item.arrays()
+            )
+            + self.loss.tobytes()
+        )
 
 
 def test_replay_equals_eager_bit_for_bit() -> None:

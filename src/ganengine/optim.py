@@ -80,9 +80,7 @@ class SGD:
     def step(self) -> None:
         """Update the parameters from their gradients."""
         parameters, gradients = _flat(self.network)
-        kernels.sgd_step(
-            parameters, gradients, self.velocity, lr=self.lr, momentum=self.momentum
-        )
+        kernels.sgd_step(parameters, gradients, self.velocity, lr=self.lr, momentum=self.momentum)
 
     def arrays(self) -> list[Array]:
         """All state, for capture and checkpoints."""

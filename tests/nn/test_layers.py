@@ -101,7 +101,10 @@ def test_initialisers_have_their_spread() -> None:
         (lambda: nn.Dense(3, 3, activation="swish"), "activation is 'swish'"),
         (lambda: nn.Dropout(1.0), "rate is 1"),
         (lambda: nn.BatchNorm(3, momentum=2.0), "momentum is 2"),
-        (lambda: nn.Sequential(nn.Dropout(0.5)).forward(Tensor(np.ones((1, 1), "f")), out=1), "out"),
+        (
+            lambda: nn.Sequential(nn.Dropout(0.5)).forward(Tensor(np.ones((1, 1), "f")), out=1),
+            "out",
+        ),
     ],
 )
 def test_bad_arguments_are_named(make, message: str) -> None:

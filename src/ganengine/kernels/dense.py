@@ -70,7 +70,7 @@ def dense_backward(
     slope: float = 0.2,
     need_dx: bool = True,
     need_dweight: bool = True,
-    out: tuple[Array, Array] | None = None,
+    out: tuple[Array, Array | None] | None = None,
     accumulate: bool = False,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Gradients of :func:`dense`: with ``dz = dy f'(z)``, from the saved output y,
@@ -83,7 +83,8 @@ def dense_backward(
         activation, slope: as given to :func:`dense`.
         need_dx: False saves the first product; dx is then None.
         need_dweight: False saves the second; dweight and dbias are then None.
-        out: arrays (O, I) and (O,) to write dweight and dbias into; new ones if None.
+        out: arrays (O, I) and (O,) to write dweight and dbias into; new ones if None. None for the
+            second leaves dbias out.
         accumulate: add to ``out`` instead of overwriting it.
 
     Returns:
@@ -102,7 +103,9 @@ def dense_backward(
     check.activation(activation, slope)
     if out is not None:
         dweight = check.out("out[0]", out[0], (out_features, in_features), like=dy)
-        dbias = check.out("out[1]", out[1], (out_features,), like=dy)
+        dbias = None
+        if out[1] is not None:
+            dbias = check.out("out[1]", out[1], (out_features,), like=dy)
         out = (dweight, dbias)
     elif accumulate:
         raise ValueError("accumulate adds to out, so out must be given")

@@ -62,7 +62,7 @@ def dense(
             return differentiable_rule(dy, this_pass)
         need_dweight = any(this_pass.wants(tensor) for tensor in parameters)
         # The optimiser's flat gradient buffer takes the products directly, without a copy.
-        direct = need_dweight and bias is not None and this_pass.delivers(*parameters)
+        direct = need_dweight and this_pass.delivers(*parameters)
         filled = [tensor.claim_grad_buffer() for tensor in parameters] if direct else [False]
         dx, dweight, dbias = kernels.dense_backward(
             dy.data,
@@ -73,7 +73,9 @@ def dense(
             slope=slope,
             need_dx=this_pass.wants(x),
             need_dweight=need_dweight,
-            out=(weight.grad_buffer, bias.grad_buffer) if direct and bias is not None else None,
+            out=(weight.grad_buffer, None if bias is None else bias.grad_buffer)
+            if direct
+            else None,
             accumulate=filled[0],
         )
         gradients = [None if dx is None else Tensor(dx)]

@@ -34,7 +34,7 @@ def dense_backward(
     slope: float = 0.2,
     need_dx: bool = True,
     need_dweight: bool = True,
-    out: tuple[Array, Array] | None = None,
+    out: tuple[Array, Array | None] | None = None,
     accumulate: bool = False,
 ) -> tuple[Array | None, Array | None, Array | None]:
     dz = activation_backward(dy, y, activation, slope)
@@ -45,7 +45,8 @@ def dense_backward(
     if out is None:
         return dx, dweight, dbias
     for target, value in zip(out, (dweight, dbias), strict=True):
-        target[...] = target + value if accumulate else value
+        if target is not None:
+            target[...] = target + value if accumulate else value
     return dx, *out
 
 
