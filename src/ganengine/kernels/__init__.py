@@ -9,6 +9,7 @@ from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
 from ganengine.kernels.loss import bce_with_logits
 from ganengine.kernels.norm import batch_norm, batch_norm_backward
 from ganengine.kernels.optimizer import adam_step, ema_step, sgd_step
+from ganengine.kernels.random import dropout, normal, shuffled_indices, uniform
 
 __all__ = [
     "activation",
@@ -21,10 +22,14 @@ __all__ = [
     "binary",
     "dense",
     "dense_backward",
+    "dropout",
     "ema_step",
     "matmul",
     "mean",
+    "normal",
     "sgd_step",
+    "shuffled_indices",
     "sum",
     "unary",
+    "uniform",
 ]

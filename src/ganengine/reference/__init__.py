@@ -10,6 +10,7 @@ from ganengine.reference.elementwise import affine, binary, mean, sum, unary
 from ganengine.reference.loss import bce_with_logits
 from ganengine.reference.norm import batch_norm, batch_norm_backward
 from ganengine.reference.optimizer import adam_step, ema_step, sgd_step
+from ganengine.reference.random import dropout, normal, shuffled_indices, uniform
 
 __all__ = [
     "activation",
@@ -22,10 +23,14 @@ __all__ = [
     "binary",
     "dense",
     "dense_backward",
+    "dropout",
     "ema_step",
     "matmul",
     "mean",
+    "normal",
     "sgd_step",
+    "shuffled_indices",
     "sum",
     "unary",
+    "uniform",
 ]
