@@ -1,27 +1,34 @@
 // Moving a batch out of the resident data set, counters, and the loss history.
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
-#include "cpu/simd.h"
 
 namespace ge::cpu::GE_ISA {
 
+// The inner loop is a widening, a product and a sum; the compiler makes vectors of it. No fused
+// multiply-add here either (CMakeLists.txt), so that a batch has the same bits on every target.
 void gather(const uint8_t* data, const int32_t* indices, float* out, int64_t rows, int64_t row_size,
             float scale, float shift) {
     parallel([&](int thread, int threads) {
         const Range part = split(rows, 1, thread, threads);
         for (int64_t r = part.begin; r < part.end; ++r) {
             const uint8_t* from = data + indices[r] * row_size;
+            float* to = out + r * row_size;
             for (int64_t i = 0; i < row_size; ++i)
-                out[r * row_size + i] = static_cast<float>(from[i]) * scale + shift;
+                to[i] = static_cast<float>(from[i]) * scale + shift;
         }
     });
 }
 
-void advance(int64_t* counter, int64_t by) { *counter += by; }
+void advance(int64_t* counter, int64_t by) {
+    // Unsigned, so that it wraps instead of overflowing.
+    *counter = static_cast<int64_t>(static_cast<uint64_t>(*counter) + static_cast<uint64_t>(by));
+}
 
 void record(const float* value, float* history, const int64_t* position, int64_t capacity,
             int64_t width, int64_t column) {
-    history[*position % capacity * width + column] = *value;
+    const int64_t remainder = *position % capacity;
+    const int64_t row = remainder < 0 ? remainder + capacity : remainder;
+    history[row * width + column] = *value;
 }
 
 }  // namespace ge::cpu::GE_ISA

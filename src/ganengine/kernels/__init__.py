@@ -4,6 +4,7 @@ Layouts and argument names follow PyTorch. B batch, I and O in and out features.
 """
 
 from ganengine.kernels.activation import activation, activation_backward
+from ganengine.kernels.data import advance, gather, record
 from ganengine.kernels.dense import dense, dense_backward, matmul
 from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
 from ganengine.kernels.loss import bce_with_logits
@@ -15,6 +16,7 @@ __all__ = [
     "activation",
     "activation_backward",
     "adam_step",
+    "advance",
     "affine",
     "batch_norm",
     "batch_norm_backward",
@@ -24,9 +26,11 @@ __all__ = [
     "dense_backward",
     "dropout",
     "ema_step",
+    "gather",
     "matmul",
     "mean",
     "normal",
+    "record",
     "sgd_step",
     "shuffled_indices",
     "sum",

@@ -5,6 +5,7 @@ here. ``GANENGINE_IMPL=reference`` makes the kernels run these.
 """
 
 from ganengine.reference.activation import activation, activation_backward
+from ganengine.reference.data import advance, gather, record
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
 from ganengine.reference.loss import bce_with_logits
@@ -16,6 +17,7 @@ __all__ = [
     "activation",
     "activation_backward",
     "adam_step",
+    "advance",
     "affine",
     "batch_norm",
     "batch_norm_backward",
@@ -25,9 +27,11 @@ __all__ = [
     "dense_backward",
     "dropout",
     "ema_step",
+    "gather",
     "matmul",
     "mean",
     "normal",
+    "record",
     "sgd_step",
     "shuffled_indices",
     "sum",

@@ -1,0 +1,186 @@
+"""The data kernels: every bit against the reference, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganengine import _cpu, kernels, reference
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (50, 28, 28), "uint8")
+
+
+def some_indices(count, items=50):
+    return np.random.default_rng(count).integers(0, items, count, "int32")
+
+
+# gather
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    items=st.integers(1, 20),
+    count=st.integers(0, 40),
+    trailing=st.lists(st.integers(0, 9), max_size=3),
+    scale=st.floats(-100, 100, width=32),
+    shift=st.floats(-100, 100, width=32),
+)
+def test_gather_equals_the_reference(items, count, trailing, scale, shift):
+    data = np.random.default_rng(1).integers(0, 256, (items, *trailing), "uint8")
+    indices = some_indices(count, items)
+    actual = kernels.gather(data, indices, scale=scale, shift=shift)
+    expected = reference.gather(data, indices, scale=scale, shift=shift)
+    assert actual.dtype == np.float32
+    assert actual.shape == (count, *trailing)
+    np.testing.assert_array_equal(actual, expected)
+
+
+def test_gather_scales_each_value():
+    data = np.arange(256, dtype="uint8").reshape(1, 256)
+    y = kernels.gather(data, np.zeros(1, "int32"), scale=2 / 255, shift=-1.0)
+    np.testing.assert_allclose(y[0], np.linspace(-1, 1, 256), rtol=0, atol=2e-7)
+
+
+def test_gather_writes_into_part_of_a_batch(images):
+    indices = some_indices(7)
+    batch = np.full((20, 28, 28), 9.0, "float32")
+    part = batch[5:12]
+    assert kernels.gather(images, indices, scale=0.5, shift=1.0, out=part) is part
+    np.testing.assert_array_equal(part, images[indices] * np.float32(0.5) + 1)
+    np.testing.assert_array_equal(batch[:5], 9)
+    np.testing.assert_array_equal(batch[12:], 9)
+
+
+def test_gather_takes_strided_arrays(images):
+    indices = some_indices(14)
+    expected = kernels.gather(images[:, ::3, ::-1].copy(), indices[::2].copy(), scale=1, shift=0)
+    actual = kernels.gather(images[:, ::3, ::-1], indices[::2], scale=1, shift=0)
+    np.testing.assert_array_equal(actual, expected)
+
+
+def test_gather_of_nothing():
+    nothing = np.zeros(0, "int32")
+    assert kernels.gather(np.zeros((0, 4), "uint8"), nothing, scale=1, shift=0).shape == (0, 4)
+    assert kernels.gather(np.zeros((3, 4), "uint8"), nothing, scale=1, shift=0).shape == (0, 4)
+
+
+def test_gather_gives_the_same_bits_on_any_number_of_threads(images):
+    before = _cpu.thread_count()
+    indices = some_indices(33)
+    expected = reference.gather(images, indices, scale=0.3, shift=-0.7)
+    try:
+        for threads in (1, 2, 3):
+            _cpu.set_thread_count(threads)
+            actual = kernels.gather(images, indices, scale=0.3, shift=-0.7)
+            np.testing.assert_array_equal(actual, expected)
+    finally:
+        _cpu.set_thread_count(before)
+
+
+def test_gather_takes_shuffled_indices(images):
+    indices = kernels.shuffled_indices(50, 50, seed=0, position=0)
+    y = kernels.gather(images, indices, scale=1, shift=0)
+    np.testing.assert_array_equal(y, images[indices])
+
+
+# advance and record
+
+
+@pytest.mark.parametrize("room", [kernels, reference])
+def test_advance(room):
+    counter = np.array([2**40], "int64")
+    room.advance(counter, 25)
+    room.advance(counter, -5)
+    assert counter[0] == 2**40 + 20
+    counter[0] = 2**63 - 1
+    room.advance(counter, 1)
+    assert counter[0] == -(2**63)
+
+
+@pytest.mark.parametrize("room", [kernels, reference])
+@pytest.mark.parametrize("position", [0, 3, 4, 2**33 + 1, -1, -(2**63)])
+def test_record(room, position):
+    history = np.zeros((4, 3), "float32")
+    expected = history.copy()
+    expected[position % 4, 1] = 2.5
+    for value in (np.float32([2.5]), np.full((), 2.5, "float32")):
+        history[...] = 0
+        room.record(value, history, np.array([position], "int64"), 1)
+        np.testing.assert_array_equal(history, expected)
+
+
+def test_implementation_switch_reaches_the_reference(images, monkeypatch):
+    indices = some_indices(9)
+    expected = kernels.gather(images, indices, scale=0.3, shift=-0.7)
+    monkeypatch.setattr("ganengine.kernels.data.implementation", lambda: "reference")
+    monkeypatch.setattr("ganengine.kernels.data.launch", None)
+    out = np.empty((9, 28, 28), "float32")
+    assert kernels.gather(images, indices, scale=0.3, shift=-0.7, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    counter, history = np.array([4]), np.zeros((3, 2), "float32")
+    kernels.advance(counter, 3)
+    kernels.record(np.float32([1.5]), history, counter, 1)
+    assert counter[0] == 7
+    assert history[1, 1] == 1.5
+
+
+# Bad input
+
+
+DATA = np.zeros((5, 3), "uint8")
+INDICES = np.array([0, 4], "int32")
+COUNTER = np.zeros(1, "int64")
+HISTORY = np.zeros((4, 2), "float32")
+ONE = np.ones(1, "float32")
+READ_ONLY = np.zeros(1, "int64")
+READ_ONLY.flags.writeable = False
+
+
+def gather(data=DATA, indices=INDICES, scale=1.0, shift=0.0, out=None):
+    return kernels.gather(data, indices, scale=scale, shift=shift, out=out)
+
+
+BAD_CALLS = [
+    (lambda: gather(data=DATA.astype("float32")), TypeError, "data must be uint8"),
+    (lambda: gather(data=np.uint8(3)), ValueError, "data"),
+    (lambda: gather(indices=INDICES.astype("int64")), TypeError, "indices must be int32"),
+    (lambda: gather(indices=INDICES[:, None]), ValueError, "indices"),
+    (lambda: gather(indices=np.array([0, 5], "int32")), ValueError, "indices"),
+    (lambda: gather(indices=np.array([-1, 0], "int32")), ValueError, "indices"),
+    (lambda: gather(data=DATA[:0]), ValueError, "indices"),
+    (lambda: gather(scale="a"), TypeError, "scale"),
+    (lambda: gather(scale=math.inf), ValueError, "scale"),
+    (lambda: gather(shift=math.nan), ValueError, "shift"),
+    (lambda: gather(out=np.zeros((2, 4), "float32")), ValueError, "out"),
+    (lambda: gather(out=np.zeros((2, 3))), TypeError, "out"),
+    (lambda: gather(out=np.zeros((3, 2), "float32").T), ValueError, "out"),
+    (lambda: kernels.advance(COUNTER.astype("int32"), 1), TypeError, "counter"),
+    (lambda: kernels.advance(np.zeros(2, "int64"), 1), ValueError, "counter"),
+    (lambda: kernels.advance(READ_ONLY, 1), ValueError, "counter"),
+    (lambda: kernels.advance(COUNTER, 1.5), TypeError, "by"),
+    (lambda: kernels.advance(COUNTER, 2**63), ValueError, "by"),
+    (lambda: kernels.record(np.ones(1), HISTORY, COUNTER, 0), TypeError, "value"),
+    (lambda: kernels.record(HISTORY, HISTORY, COUNTER, 0), ValueError, "value"),
+    (lambda: kernels.record(ONE, HISTORY[0], COUNTER, 0), ValueError, "history"),
+    (lambda: kernels.record(ONE, HISTORY[:0], COUNTER, 0), ValueError, "history"),
+    (lambda: kernels.record(ONE, HISTORY.astype("float64"), COUNTER, 0), TypeError, "history"),
+    (lambda: kernels.record(ONE, HISTORY.T, COUNTER, 0), ValueError, "history"),
+    (lambda: kernels.record(ONE, HISTORY, ONE, 0), TypeError, "position"),
+    (lambda: kernels.record(ONE, HISTORY, COUNTER[:0], 0), ValueError, "position"),
+    (lambda: kernels.record(ONE, HISTORY, COUNTER, 2), ValueError, "column"),
+    (lambda: kernels.record(ONE, HISTORY, COUNTER, -1), ValueError, "column"),
+    (lambda: kernels.record(ONE, HISTORY, COUNTER, 0.0), TypeError, "column"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BAD_CALLS)))
+def test_bad_input_is_refused_before_anything_ran(case, monkeypatch):
+    call, error, message = BAD_CALLS[case]
+    monkeypatch.setattr("ganengine.kernels.data.launch", None)
+    with pytest.raises(error, match=message):
+        call()
