@@ -63,4 +63,7 @@ def launch(kernel: str, *arguments: Any) -> None:
             wire.append(0 if argument is None else argument)
     if device == "cuda":
         wire.append(backend.stream())
-    getattr(backend.native(device), kernel)(*wire)
+    native = getattr(backend.native(device), kernel, None)
+    if native is None:
+        raise NotImplementedError(f"kernel {kernel} does not run on {device}")
+    native(*wire)

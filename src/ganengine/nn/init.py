@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
 from ganengine.backend import Array, Shape
 
 Initializer = Callable[[Shape, np.random.Generator], Array]
+
+
+@cache
+def default_rng() -> np.random.Generator:
+    """The generator that layers draw from when they are given none."""
+    return np.random.default_rng(0)
 
 
 def constant(value: float) -> Initializer:

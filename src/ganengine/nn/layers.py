@@ -14,7 +14,6 @@ from ganengine.nn.module import Module
 from ganengine.random import Generator
 from ganengine.tensor import Tensor
 
-_default_rng = np.random.default_rng(0)
 _default_generator = Generator(0)
 
 
@@ -55,7 +54,7 @@ class Dense(Module):
         check.activation(activation, slope)
         self.activation = activation
         self.slope = slope
-        rng = rng or _default_rng
+        rng = rng or init.default_rng()
         weight_init = weight_init or init.glorot_uniform()
         bias_init = bias_init or init.constant(0.0)
         self.weight = Tensor(weight_init((out_features, in_features), rng), requires_grad=True)
@@ -108,7 +107,7 @@ class BatchNorm(Module):
         gamma_init = gamma_init or init.constant(1.0)
         self.gamma = self.beta = None
         if affine:
-            values = gamma_init((features,), rng or _default_rng)
+            values = gamma_init((features,), rng or init.default_rng())
             self.gamma = Tensor(values, requires_grad=True)
             self.beta = Tensor(np.zeros(features, "float32"), requires_grad=True)
         self.running_mean = np.zeros(features, "float32")
