@@ -130,7 +130,7 @@ def batch_norm(
             raise NotImplementedError("batch_norm has no second-order gradient")
         if not training:
             raise NotImplementedError("batch_norm has gradients in training mode only")
-        direct = bool(affine) and this_pass.delivers(*affine)
+        direct = len(affine) == 2 and this_pass.delivers(*affine)
         filled = [tensor.claim_grad_buffer() for tensor in affine] if direct else [False]
         dx, *daffine = kernels.batch_norm_backward(
             dy.data,
@@ -140,7 +140,7 @@ def batch_norm(
             y=None if activation == "linear" else y.data,
             activation=activation,
             slope=slope,
-            out=tuple(tensor.grad_buffer for tensor in affine) if direct else None,
+            out=(affine[0].grad_buffer, affine[1].grad_buffer) if direct else None,
             accumulate=filled[0],
         )
         gradients = [Tensor(value) for value in daffine[: len(affine)]]
