@@ -45,7 +45,8 @@ class Pass:
     def delivers(self, *tensors: Tensor) -> bool:
         """Whether a rule may write these gradients straight into the tensors' own buffers."""
         return self.into_leaves and all(
-            tensor.node is None and tensor.grad_buffer is not None for tensor in tensors
+            self.wants(tensor) and tensor.node is None and tensor.grad_buffer is not None
+            for tensor in tensors
         )
 
 

@@ -53,6 +53,15 @@ def test_backward_writes_into_the_flat_gradients_and_adds_the_second_time() -> N
         np.testing.assert_allclose(mine.grad.numpy(), theirs.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_a_walk_for_one_parameter_leaves_its_neighbour_alone() -> None:
+    net = network()
+    net.flat()
+    weight, bias = net.layers[3].weight, net.layers[3].bias
+    net(Tensor(np.ones((5, 4), "float32"))).sum().backward(inputs=[weight])
+    assert weight.grad is not None
+    assert bias.grad is None
+
+
 def test_state_dict_round_trip() -> None:
     source, target = network(), network()
     for array in source.state_dict().values():

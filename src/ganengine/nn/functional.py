@@ -143,8 +143,12 @@ def batch_norm(
             out=(affine[0].grad_buffer, affine[1].grad_buffer) if direct else None,
             accumulate=filled[0],
         )
-        gradients = [Tensor(value) for value in daffine[: len(affine)]]
-        return [Tensor(dx), *([None] * len(affine) if direct else gradients)]
+        gradients = [
+            None if direct else Tensor(value)
+            for tensor, value in zip((gamma, beta), daffine, strict=True)
+            if tensor is not None
+        ]
+        return [Tensor(dx), *gradients]
 
     affine = tuple(tensor for tensor in (gamma, beta) if tensor is not None)
     y = make(data, (x, *affine), rule)
