@@ -1,4 +1,6 @@
 // Moving a batch out of the resident data set, counters, and the loss history.
+#include <algorithm>
+
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
 
@@ -6,12 +8,15 @@ namespace ge::cpu::GE_ISA {
 
 // The inner loop is a widening, a product and a sum; the compiler makes vectors of it. No fused
 // multiply-add here either (CMakeLists.txt), so that a batch has the same bits on every target.
-void gather(const uint8_t* data, const int32_t* indices, float* out, int64_t rows, int64_t row_size,
-            float scale, float shift) {
+//
+// An index is only known when a captured program replays, too late to raise: it is kept inside the
+// data set, so that no value of it reads foreign memory.
+void gather(const uint8_t* data, const int32_t* indices, float* out, int64_t n, int64_t rows,
+            int64_t row_size, float scale, float shift) {
     parallel([&](int thread, int threads) {
         const Range part = split(rows, 1, thread, threads);
         for (int64_t r = part.begin; r < part.end; ++r) {
-            const uint8_t* from = data + indices[r] * row_size;
+            const uint8_t* from = data + std::clamp<int64_t>(indices[r], 0, n - 1) * row_size;
             float* to = out + r * row_size;
             for (int64_t i = 0; i < row_size; ++i)
                 to[i] = static_cast<float>(from[i]) * scale + shift;

@@ -91,9 +91,9 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
                               const int64_t* counter, int64_t position))                           \
     /* data.cpp: out[r] = scale * data[indices[r]] + shift */                                      \
     KERNEL(gather, (const uint8_t* data,     /* [N, row_size] */                                   \
-                    const int32_t* indices,  /* [rows] */                                          \
+                    const int32_t* indices,  /* [rows]; outside [0, N): the nearest in it */       \
                     float* out,              /* [rows, row_size] */                                \
-                    int64_t rows, int64_t row_size, float scale, float shift))                     \
+                    int64_t n, int64_t rows, int64_t row_size, float scale, float shift))          \
     KERNEL(advance, (int64_t* counter, int64_t by))                                                \
     KERNEL(record, (const float* value,       /* [1] */                                            \
                     float* history,           /* [capacity, width] */                              \

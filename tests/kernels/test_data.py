@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganengine import _cpu, kernels, reference
+from ganengine import _cpu, capture, kernels, reference
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,22 @@ def test_gather_takes_shuffled_indices(images):
     np.testing.assert_array_equal(y, images[indices])
 
 
+def test_a_captured_gather_reads_no_foreign_memory(images):
+    indices, y = np.zeros(4, "int32"), np.zeros((4, 28, 28), "float32")
+    program = capture(
+        lambda: kernels.gather(images, indices, scale=1, shift=0, out=y), [images, indices, y]
+    )
+    indices[:] = [-(2**31), -1, 50, 2**31 - 1]
+    program.run()
+    np.testing.assert_array_equal(y, images[[0, 0, 49, 49]])
+
+
+def test_a_captured_gather_needs_rows():
+    data, indices = np.zeros((0, 3), "uint8"), np.zeros(4, "int32")
+    with pytest.raises(ValueError, match="data has no rows"):
+        capture(lambda: kernels.gather(data, indices, scale=1, shift=0), [data, indices])
+
+
 # advance and record
 
 
@@ -152,7 +168,7 @@ BAD_CALLS = [
     (lambda: gather(indices=INDICES[:, None]), ValueError, "indices"),
     (lambda: gather(indices=np.array([0, 5], "int32")), ValueError, "indices"),
     (lambda: gather(indices=np.array([-1, 0], "int32")), ValueError, "indices"),
-    (lambda: gather(data=DATA[:0]), ValueError, "indices"),
+    (lambda: gather(data=DATA[:0]), ValueError, "data has no rows"),
     (lambda: gather(scale="a"), TypeError, "scale"),
     (lambda: gather(scale=math.inf), ValueError, "scale"),
     (lambda: gather(shift=math.nan), ValueError, "shift"),

@@ -24,8 +24,8 @@ def gather(
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape, device or index does not fit. While a program is captured the indices
-            have no values yet; they are those of shuffled_indices, which fit.
+        ValueError: a shape, device or index does not fit. A captured program, whose indices have no
+            values before it runs, takes the nearest row for an index that does not fit.
 
     Example:
         >>> import numpy as np
@@ -40,6 +40,8 @@ def gather(
         raise ValueError("data must have shape (N, ...), got ()")
     indices = check.array("indices", indices, ("B",), dtype="int32", like=data)
     rows, items = indices.size, data.shape[0]
+    if rows and not items:
+        raise ValueError("data has no rows to take")
     if rows and recorder() is None:
         low, high = int(indices.min()), int(indices.max())
         if low < 0 or high >= items:
@@ -53,7 +55,7 @@ def gather(
         return reference.gather(data, indices, scale=scale, shift=shift, out=out)
     y = empty(shape, like=data) if out is None else out
     row_size = data.size // items if items else 0
-    launch("gather", data, indices, y, rows, row_size, scale, shift)
+    launch("gather", data, indices, y, items, rows, row_size, scale, shift)
     return y
 
 
