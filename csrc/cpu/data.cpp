@@ -5,6 +5,14 @@
 #include "cpu/parallel.h"
 
 namespace ge::cpu::GE_ISA {
+namespace {
+
+// The rows of a batch lie anywhere in a data set that no cache holds. Asking for a row this long
+// before its turn hides the wait for it.
+constexpr int64_t kRowsAhead = 3;
+constexpr int64_t kCacheLine = 64;
+
+}  // namespace
 
 // The inner loop is a widening, a product and a sum; the compiler makes vectors of it. No fused
 // multiply-add here either (CMakeLists.txt), so that a batch has the same bits on every target.
@@ -13,10 +21,15 @@ namespace ge::cpu::GE_ISA {
 // data set, so that no value of it reads foreign memory.
 void gather(const uint8_t* data, const int32_t* indices, float* out, int64_t n, int64_t rows,
             int64_t row_size, float scale, float shift) {
+    const auto row = [=](int64_t r) {
+        return data + std::clamp<int64_t>(indices[r], 0, n - 1) * row_size;
+    };
     parallel([&](int thread, int threads) {
         const Range part = split(rows, 1, thread, threads);
         for (int64_t r = part.begin; r < part.end; ++r) {
-            const uint8_t* from = data + std::clamp<int64_t>(indices[r], 0, n - 1) * row_size;
+            const uint8_t* ahead = row(std::min(r + kRowsAhead, part.end - 1));
+            for (int64_t i = 0; i < row_size; i += kCacheLine) __builtin_prefetch(ahead + i);
+            const uint8_t* from = row(r);
             float* to = out + r * row_size;
             for (int64_t i = 0; i < row_size; ++i)
                 to[i] = static_cast<float>(from[i]) * scale + shift;
