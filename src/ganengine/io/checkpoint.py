@@ -1,0 +1,161 @@
+"""Checkpoints: named arrays and what they mean, in one safetensors file that proves itself whole.
+
+The file's one metadata entry, ``ganengine``, is JSON::
+
+    {"format": "ganengine-checkpoint", "format_version": 1, "package_version": …,
+     "sha256": over all the rest and every tensor, "metadata": what the caller gave}
+
+Equal arrays and metadata give equal bytes: nothing in the file tells when it was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganengine.io.atomic import atomic_file
+from ganengine.version import __version__
+
+FORMAT = "ganengine-checkpoint"
+FORMAT_VERSION = 1
+_ENTRY = "ganengine"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class CheckpointError(ValueError):
+    """A file that cannot be used as a checkpoint; the message says which and why."""
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint file holds, and where it lies."""
+
+    path: Path
+    arrays: Arrays
+    metadata: dict[str, Any]
+
+
+def save(
+    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint atomically: a kill at any moment leaves the old file or the new one.
+
+    Args:
+        path: The file; its folder exists.
+        arrays: Name to array, any shape, of a dtype that safetensors knows.
+        metadata: What the arrays mean: anything that JSON can hold.
+
+    Raises:
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "step.safetensors")
+        >>> save(path, {"weight": np.ones((2, 3), np.float32)}, {"step": 7})
+        >>> load(path).metadata
+        {'step': 7}
+    """
+    from safetensors.numpy import save as serialize
+
+    # safetensors writes a strided array's memory as it lies, so that its elements change places.
+    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    head = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "package_version": __version__,
+        "metadata": json.loads(json.dumps(metadata)),  # as it will read, for the checksum
+    }
+    entry = json.dumps({**head, "sha256": _digest(head, plain)}, sort_keys=True)
+    content = serialize(plain, {_ENTRY: entry})
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+def load(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint and verify every byte that matters.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its path, arrays and metadata.
+
+    Raises:
+        CheckpointError: The file is not there, damaged, not a checkpoint of this package, or
+            written in a newer format.
+    """
+    head, arrays = _read(Path(path), with_arrays=True)
+    claimed = head.pop("sha256", None)
+    if claimed != _digest(head, arrays):
+        raise CheckpointError(f"{path}: damaged: its content does not match its checksum")
+    return Checkpoint(Path(path), arrays, head["metadata"])
+
+
+def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The metadata of a checkpoint, quickly: its tensors are neither read nor verified.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What was given to :func:`save` as metadata.
+
+    Raises:
+        CheckpointError: As :func:`load`, except for damage to the tensors.
+    """
+    metadata: dict[str, Any] = _read(Path(path), with_arrays=False)[0]["metadata"]
+    return metadata
+
+
+def _read(path: Path, *, with_arrays: bool) -> tuple[dict[str, Any], Arrays]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file")
+    try:
+        with safe_open(path, "np") as file:
+            head = _head(path, (file.metadata() or {}).get(_ENTRY))
+            names = file.keys() if with_arrays else ()
+            return head, {name: file.get_tensor(name) for name in names}
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: damaged, or no safetensors file: {error}") from error
+
+
+def _head(path: Path, entry: str | None) -> dict[str, Any]:
+    """Parse the metadata entry, and refuse what this version cannot read."""
+    foreign = f"{path}: a safetensors file, but not a checkpoint of ganengine"
+    if entry is None:
+        raise CheckpointError(foreign)
+    try:
+        head = json.loads(entry)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged: its metadata is no JSON ({error})") from error
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise CheckpointError(foreign)
+    number = head.get("format_version")
+    if isinstance(number, int) and number > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: from a newer ganengine, {head.get('package_version')}, format {number}; "
+            f"this is {__version__}, reading format {FORMAT_VERSION}: upgrade ganengine"
+        )
+    if number != FORMAT_VERSION or not isinstance(head.get("metadata"), dict):
+        raise CheckpointError(f"{path}: damaged: its metadata is not of format {FORMAT_VERSION}")
+    return head
+
+
+def _digest(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    sha = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        sha.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
