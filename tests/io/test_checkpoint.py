@@ -33,7 +33,7 @@ def path(tmp_path):
 
 def rewrite_entry(path, **changes) -> None:
     """Give a whole checkpoint file other words about itself."""
-    whole = checkpoint._read(path, with_arrays=True)
+    whole = checkpoint._read(path)
     save_file(whole[1], path, {"ganengine": json.dumps({**whole[0], **changes})})
 
 
@@ -44,7 +44,6 @@ def test_what_is_saved_is_loaded(path) -> None:
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(found.arrays[name], array, strict=True)
     assert found.metadata == json.loads(json.dumps(METADATA))
-    assert checkpoint.peek(path) == found.metadata
 
 
 def test_equal_content_gives_equal_bytes(path, tmp_path) -> None:

@@ -91,30 +91,14 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         CheckpointError: The file is not there, damaged, not a checkpoint of this package, or
             written in a newer format.
     """
-    head, arrays = _read(Path(path), with_arrays=True)
+    head, arrays = _read(Path(path))
     claimed = head.pop("sha256", None)
     if claimed != _digest(head, arrays):
         raise CheckpointError(f"{path}: damaged: its content does not match its checksum")
     return Checkpoint(Path(path), arrays, head["metadata"])
 
 
-def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The metadata of a checkpoint, quickly: its tensors are neither read nor verified.
-
-    Args:
-        path: The file.
-
-    Returns:
-        What was given to :func:`save` as metadata.
-
-    Raises:
-        CheckpointError: As :func:`load`, except for damage to the tensors.
-    """
-    metadata: dict[str, Any] = _read(Path(path), with_arrays=False)[0]["metadata"]
-    return metadata
-
-
-def _read(path: Path, *, with_arrays: bool) -> tuple[dict[str, Any], Arrays]:
+def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -122,8 +106,7 @@ def _read(path: Path, *, with_arrays: bool) -> tuple[dict[str, Any], Arrays]:
     try:
         with safe_open(path, "np") as file:
             head = _head(path, (file.metadata() or {}).get(_ENTRY))
-            names = file.keys() if with_arrays else ()
-            return head, {name: file.get_tensor(name) for name in names}
+            return head, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, UnicodeDecodeError) as error:

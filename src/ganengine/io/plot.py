@@ -65,8 +65,7 @@ def save_plot(path: str | os.PathLike[str], panels: Mapping[str, Curves]) -> Non
         top = number * _PANEL
         _draw_panel(draw, top, title, {name: _summary(values) for name, values in curves.items()})
     with atomic_file(path) as file:
-        small = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
-        small.save(file, "png", optimize=True)
+        image.reduce(2).save(file, "png")
 
 
 def _summary(values: NDArray[Any]) -> NDArray[np.float64]:
