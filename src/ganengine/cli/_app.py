@@ -1,0 +1,74 @@
+"""The application: its commands, and what becomes of errors and interruptions."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from ganengine.cli import doctor, mnist, sample, train
+from ganengine.cli._console import errors
+from ganengine.cli._signals import Interrupted, interruptible
+from ganengine.version import __version__
+
+app = typer.Typer(
+    name="ganengine",
+    help="Train generative adversarial networks on fused C++ and CUDA kernels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("mnist")(mnist.mnist)
+app.command("train")(train.train)
+app.command("sample")(sample.sample)
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ganengine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line. What a user can mend is one red line and exit code 1, no traceback."""
+    warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without these letters is no error
+    try:
+        with interruptible():
+            app()
+    except Interrupted as interruption:
+        if words := str(interruption):
+            errors().print(words, style="yellow")
+        sys.exit(interruption.exit_code)
+    except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("GANENGINE_TRACEBACK"):
+            raise
+        errors().print(f"error: {error}", style="bold red", markup=False)
+        if type(error) in (ValueError, RuntimeError):  # from anywhere: perhaps a fault of ours
+            errors().print("GANENGINE_TRACEBACK=1 shows where it comes from", style="dim")
+        sys.exit(1)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    errors().print(f"warning: {message}", style="yellow", markup=False)

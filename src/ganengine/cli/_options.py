@@ -1,0 +1,47 @@
+"""The options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Device = Literal["auto", "cpu", "cuda"]
+
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the data. [dim]Default: the recipe's.[/]")
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Training steps, instead of epochs.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder of the run. [dim]Default: a new one under runs/.[/]")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Of weights, noise and order of data. [dim]Default: 0.[/]")
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC", help="mnist, fashion-mnist, drawn, a folder of IDX files, a .npy or .npz."
+    ),
+]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+]
+SampleEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="STEPS", help="Between two sample grids. [dim]Default: an epoch.[/]"
+    ),
+]
+CheckpointEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="STEPS", help="Between two checkpoints. [dim]Default: an epoch.[/]"
+    ),
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(min=1, help="Newest checkpoints to keep beside the best. [dim]Default: 3.[/]"),
+]

@@ -1,0 +1,171 @@
+"""From what a user asked for to what is done: nothing is trained here, and nothing left open."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ganengine import data, recipes
+from ganengine.cli._device import pick_device
+from ganengine.cli._request import Request, RequestError
+from ganengine.gan import GAN
+from ganengine.gan.fit import Cadence, cadence, restore
+from ganengine.io import Run, RunError
+from ganengine.recipes import Recipe
+from ganengine.version import __version__
+
+
+class Plan(NamedTuple):
+    """All that is settled before the first step."""
+
+    run: Run
+    gan: GAN
+    dataset: data.Dataset
+    steps: int
+    every: Cadence
+
+
+def make_plan(request: Request) -> Plan:
+    """Settle a request: a new run in a folder of its own, or an old one put where it left off.
+
+    Raises:
+        RequestError, RunError, CheckpointError, DataError: It cannot be done; the message says why.
+    """
+    if request.epochs is not None and request.steps is not None:
+        raise RequestError("--epochs and --steps both say how long to train; give one of them")
+    return _plan_resume(request, request.resume) if request.resume else _plan_new(request)
+
+
+def get_recipe(name: str | None) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        RequestError: There is none.
+    """
+    if name not in recipes.names():
+        asked = "no recipe given" if name is None else f"there is no recipe {name!r}"
+        raise RequestError(f"{asked}; the recipes are {', '.join(recipes.names())}")
+    return recipes.get(name)
+
+
+def _plan_new(request: Request) -> Plan:
+    recipe = get_recipe(request.recipe)
+    device = pick_device(request.device)
+    if request.data is not None:
+        dataset = data.load(request.data)
+    else:
+        dataset = (data.load_or_draw if request.draw_if_missing else data.load)(recipe.data)
+    _check_shape(recipe, dataset)
+    seed = request.seed or 0
+    steps, every = _length(request, recipe, dataset, None)
+    config = {
+        "ganengine": __version__,
+        "recipe": recipe.config(),
+        "seed": seed,
+        "device": device,
+        "data": _describe(dataset, request.data or recipe.data),
+        "steps": steps,
+        **every._asdict(),
+        "keep": request.keep or 3,
+    }
+    run = _create(request.out, recipe.name, config)
+    return Plan(run, GAN(recipe, seed=seed, device=device), dataset, steps, every)
+
+
+def _plan_resume(request: Request, folder: Path) -> Plan:
+    fixed = {"--seed": request.seed, "--data": request.data, "--out": request.out}
+    for option, value in fixed.items():
+        if value is not None:
+            raise RequestError(f"{option} cannot be changed when a run goes on; leave it out")
+    run = Run.open(folder)
+    config = run.config
+    if request.recipe not in (None, config["recipe"]["name"]):
+        raise RequestError(f"{folder} trains {config['recipe']['name']}, not {request.recipe}")
+    recipe = get_recipe(config["recipe"]["name"])
+    device = pick_device(config["device"] if request.device == "auto" else request.device)
+    dataset = data.load(config["data"]["spec"])
+    found = _describe(dataset, config["data"]["spec"])
+    if found["sha256"] != config["data"]["sha256"]:
+        raise RequestError(
+            f"the images are not those that {folder} was trained on: then "
+            f"{config['data']['source']}, now {dataset.source}"
+        )
+    gan = GAN(recipe, seed=config["seed"], device=device)
+    restore(gan, run)
+    steps, every = _length(request, recipe, dataset, config)
+    if gan.step >= steps:
+        raise RequestError(
+            f"{folder} has reached step {gan.step:,} of {steps:,}; "
+            "say how far to go on with --steps or --epochs"
+        )
+    keep = request.keep or config["keep"]
+    run.checkpoints.keep = keep
+    run.configure(steps=steps, keep=keep, **every._asdict())
+    return Plan(run, gan, dataset, steps, every)
+
+
+def _length(
+    request: Request, recipe: Recipe, dataset: data.Dataset, before: dict[str, Any] | None
+) -> tuple[int, Cadence]:
+    """How far to train and how often to save: as asked, else as before, else as the recipe says."""
+    epoch = recipe.steps_per_epoch(len(dataset))
+    if request.steps is not None:
+        steps = request.steps
+    elif request.epochs is not None or before is None:
+        steps = epoch * (request.epochs or recipe.epochs)
+    else:
+        steps = before["steps"]
+    default = (
+        cadence(steps, epoch)
+        if before is None
+        else Cadence(before["sample_every"], before["checkpoint_every"])
+    )
+    return steps, Cadence(
+        request.sample_every or default.sample_every,
+        request.checkpoint_every or default.checkpoint_every,
+    )
+
+
+def _check_shape(recipe: Recipe, dataset: data.Dataset) -> None:
+    if dataset.image_shape != recipe.image_shape:
+        raise RequestError(
+            f"{recipe.name} learns images of shape {recipe.image_shape}; "
+            f"those of {dataset.name} have shape {dataset.image_shape}"
+        )
+
+
+def _describe(dataset: data.Dataset, spec: str) -> dict[str, Any]:
+    """The data as ``config.json`` tells of them, so that a resume finds the same and knows it."""
+    if dataset.fallback_reason:
+        spec = "drawn"  # even if the data asked for have turned up by then
+    elif spec not in data.names():
+        spec = str(Path(spec).expanduser().resolve())
+    return {
+        "spec": spec,
+        "name": dataset.name,
+        "source": dataset.source,
+        "fallback_reason": dataset.fallback_reason,
+        "images": len(dataset),
+        "sha256": hashlib.sha256(dataset.images.tobytes()).hexdigest(),
+    }
+
+
+def _create(out: Path | None, recipe: str, config: dict[str, Any]) -> Run:
+    """The run in the folder asked for, or in the first free one of runs/NAME, runs/NAME-2, …"""
+    if out is not None:
+        try:
+            return Run.create(out, config)
+        except RunError as error:
+            raise RequestError(
+                f"{error}; go on with --resume {out}, or choose another folder"
+            ) from error
+    number = 1
+    while True:
+        folder = Path("runs", recipe if number == 1 else f"{recipe}-{number}")
+        try:
+            folder.mkdir(parents=True)  # fails for all but one of several that start at once
+        except FileExistsError:
+            number += 1
+        else:
+            return Run.create(folder, config)

@@ -1,0 +1,28 @@
+"""What a user asks of ``mnist`` and ``train``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class RequestError(ValueError):
+    """A request that contradicts itself, or asks for what is not there."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of ``ganengine train``; None is what the user did not say."""
+
+    recipe: str | None
+    epochs: int | None = None
+    steps: int | None = None
+    out: Path | None = None
+    seed: int | None = None
+    device: str = "auto"
+    data: str | None = None
+    resume: Path | None = None
+    sample_every: int | None = None
+    checkpoint_every: int | None = None
+    keep: int | None = None
+    draw_if_missing: bool = False

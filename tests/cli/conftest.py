@@ -1,0 +1,83 @@
+"""Runs the command line as a user does: in a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ganengine
+from ganengine.data import drawn_digits
+
+SOURCE = Path(ganengine.__file__).parents[1]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """No terminal, no colours, no network, no data of the user's."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GANENGINE_", "FORCE_COLOR", "NO_COLOR"))
+    }
+    nowhere = "http://127.0.0.1:9"
+    offline = {"HTTPS_PROXY": nowhere, "https_proxy": nowhere, "GANENGINE_CACHE": "cache"}
+    return {**kept, **offline, "PYTHONPATH": str(SOURCE), "COLUMNS": "100", **changes}
+
+
+class CommandLine:
+    """``python -m ganengine`` in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, *arguments: object, **changes: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ganengine", *map(str, arguments)],
+            cwd=self.folder,
+            env=environment(**changes),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def __call__(self, *arguments: object, code: int = 0, **changes: str) -> tuple[str, str]:
+        """Run to the end; gives standard output and error, and checks the exit code."""
+        with self.start(*arguments, **changes) as process:
+            output, errors = process.communicate(timeout=120)
+        assert process.returncode == code, (output, errors)
+        assert "Traceback" not in errors
+        return output, errors
+
+
+@pytest.fixture
+def ganengine_in(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of a few digits to train on."""
+    path = tmp_path_factory.mktemp("data") / "digits.npy"
+    np.save(path, drawn_digits(400).images)
+    return path
+
+
+def wait_until(happened: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Wait for something that a process does while it runs."""
+    for _ in range(6000):
+        if happened():
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    raise AssertionError("it never happened")
+
+
+def files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names}

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ganengine.cli import doctor
+from ganengine.data import DataError, DataNotFoundError, Dataset
+
+
+def test_the_report(ganengine_in) -> None:
+    output, errors = ganengine_in("doctor")
+    assert errors == ""
+    assert "✓  CPU kernels" in output
+    assert "threads" in output
+    assert "✗  data: mnist" in output
+    assert "set GANENGINE_DATA" in output
+    assert f"numpy {np.__version__}" in output
+
+
+def test_the_switches_are_seen(ganengine_in) -> None:
+    output, errors = ganengine_in("doctor", GANENGINE_CPU="baseline", GANENGINE_NUM_THREADS="1")
+    assert "baseline, 1 thread " in output
+    output, errors = ganengine_in("doctor", GANENGINE_IMPL="reference")
+    assert "→ unset GANENGINE_IMPL" in output
+    assert errors.startswith("warning: GANENGINE_IMPL=reference")
+
+
+def test_no_cupy(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(doctor, "_version", lambda name: None)
+    assert doctor._cupy().cure == "pip install 'ganengine[cuda]'"
+    (finding,) = doctor._devices()
+    assert not finding.found
+
+
+def fake_cupy(**functions: object) -> SimpleNamespace:
+    return SimpleNamespace(cuda=SimpleNamespace(runtime=SimpleNamespace(**functions)))
+
+
+def test_no_driver(monkeypatch) -> None:
+    def fail() -> int:
+        raise RuntimeError("cudaErrorInsufficientDriver")
+
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy(getDeviceCount=fail))
+    (finding,) = doctor._devices()
+    assert not finding.found
+    assert finding.words == "none: cudaErrorInsufficientDriver"
+    assert "install its driver" in finding.cure
+
+
+def test_devices(monkeypatch) -> None:
+    about = {"name": b"GPU", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30}
+    runtime = fake_cupy(
+        getDeviceCount=lambda: 2,
+        driverGetVersion=lambda: 13010,
+        getDeviceProperties=lambda number: about,
+    )
+    monkeypatch.setitem(sys.modules, "cupy", runtime)
+    first, second = doctor._devices()
+    assert first.words == "GPU, compute capability 9.0, 80 GiB, driver for CUDA 13.1"
+    assert (first.subject, second.subject) == ("CUDA device 0", "CUDA device 1")
+
+
+@pytest.mark.parametrize(
+    ("module", "words"), [(None, "not in this build"), ("broken", "do not load: no libcuda")]
+)
+def test_no_cuda_kernels(monkeypatch, module, words) -> None:
+    def load(name: str) -> ModuleType:
+        raise ImportError("no libcuda")
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: module)
+    monkeypatch.setattr(importlib, "import_module", load)
+    finding = doctor._cuda_kernels()
+    assert not finding.found
+    assert words in finding.words
+    assert finding.cure
+
+
+def test_data(monkeypatch) -> None:
+    def load(name: str, **options: object) -> Dataset:
+        assert options == {"allow_download": False, "progress": False}
+        if name == "mnist":
+            return Dataset(name, np.zeros((3, 1, 2, 2), np.uint8), None, "somewhere")
+        raise DataNotFoundError("nowhere")
+
+    monkeypatch.setattr("ganengine.data.load", load)
+    mnist, fashion = doctor._data()
+    assert mnist == ("data: mnist", True, "3 images: somewhere", "")
+    assert not fashion.found
+    assert "--data fashion-mnist" in fashion.cure
+
+
+def test_damaged_data(monkeypatch) -> None:
+    def load(name: str, **options: object) -> Dataset:
+        raise DataError("file.gz: truncated")
+
+    monkeypatch.setattr("ganengine.data.load", load)
+    assert {finding.words for finding in doctor._data()} == {"damaged: file.gz: truncated"}
