@@ -4,7 +4,6 @@
 // the split changes no bit. Philox needs 32 x 32 -> 64 bit products, which the instruction sets
 // offer in 64-bit lanes; each lane therefore holds one block, its words in the low halves of four
 // vectors. What the high halves hold is never read, which saves masking after each product.
-#include <cmath>
 #include <utility>
 
 #if defined(__SSE2__)
@@ -38,10 +37,7 @@ struct VectorOps {
     GE_INLINE static Vec mul(Vec a, float b) { return a * b; }
     GE_INLINE static Vec add(Vec a, Vec b) { return a + b; }
     GE_INLINE static Vec add(Vec a, float b) { return a + b; }
-    GE_INLINE static Vec square_root(Vec a) {
-        for (int lane = 0; lane < kLanes; ++lane) a[lane] = std::sqrt(a[lane]);
-        return a;
-    }
+    GE_INLINE static Vec square_root(Vec a) { return sqrt(a); }
     GE_INLINE static Vec to_float(IntVec a) { return __builtin_convertvector(a, Vec); }
     GE_INLINE static IntVec to_signed(UIntVec a) { return reinterpret_cast<IntVec>(a); }
     GE_INLINE static UIntVec bits(Vec a) { return reinterpret_cast<UIntVec>(a); }
