@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 
 from ganengine import backend, kernels
 from ganengine.backend import Array, Shape
 from ganengine.kernels._launch import recorder
-
-# A Philox block index: a number, or one on the device plus a distance from it.
-Offset: TypeAlias = int | tuple[Array, int]
+from ganengine.reference.random import Offset
 
 _WORDS_PER_BLOCK = 4  # numbers that one Philox block gives
 
