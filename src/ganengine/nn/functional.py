@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ganengine import kernels
 from ganengine.backend import Array
-from ganengine.random import Generator, Offset
+from ganengine.random import Generator
+from ganengine.reference.random import Offset
 from ganengine.tape import Gradients, Pass
 from ganengine.tensor import Tensor, make, matmul
 
