@@ -43,6 +43,7 @@ def test_how_long_and_how_often(digits) -> None:
     [
         ({"epochs": 2}, "--epochs and --steps both"),
         ({"recipe": "nope"}, "no recipe 'nope'; the recipes are mnist, mlp-128, mlp-500"),
+        ({"seed": 2**64}, "--seed is 18446744073709551616; it can be from 0 to"),
         ({"recipe": None}, "no recipe given; the recipes are mnist"),
         ({"data": "nope"}, "'nope' is no name, no folder"),
     ],

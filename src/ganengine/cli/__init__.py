@@ -1,9 +1,19 @@
 """The command line: ``ganengine mnist``, ``train``, ``sample``, ``bench``, ``doctor``."""
 
+import sys
+
+from ganengine.cli._signals import Interrupted, interruptible
+
 
 def main() -> None:
     """Run the command line, and exit with its code."""
-    # Here, so that nobody who imports the package waits for what only the command line needs.
-    from ganengine.cli._app import run
+    try:
+        with interruptible():
+            # Here, so that nobody who imports the package waits for what only a command needs.
+            from ganengine.cli._app import run
 
-    run()
+            run()
+    except Interrupted as interruption:
+        if words := str(interruption):
+            print(words, file=sys.stderr)
+        sys.exit(interruption.exit_code)

@@ -12,7 +12,6 @@ import typer
 
 from ganengine.cli import doctor, mnist, sample, train
 from ganengine.cli._console import errors
-from ganengine.cli._signals import Interrupted, interruptible
 from ganengine.version import __version__
 
 app = typer.Typer(
@@ -55,12 +54,7 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without these letters is no error
     try:
-        with interruptible():
-            app()
-    except Interrupted as interruption:
-        if words := str(interruption):
-            errors().print(words, style="yellow")
-        sys.exit(interruption.exit_code)
+        app()
     except (ValueError, OSError, RuntimeError) as error:
         if os.environ.get("GANENGINE_TRACEBACK"):
             raise

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -129,7 +130,7 @@ class LiveDisplay(Display):
         # Nothing runs beside the training: the picture is drawn when a chunk of steps is done.
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._drawn = 0.0
-        self._pictures = Text()
+        self._pictures = Segments(())
 
     def __enter__(self) -> Display:
         self._live.start()
@@ -146,7 +147,7 @@ class LiveDisplay(Display):
             self._pictures = self._draw(gan)
         self._live.update(self._layout(gan.step), refresh=True)
 
-    def _draw(self, gan: GAN) -> Text:
+    def _draw(self, gan: GAN) -> Segments:
         columns = min(8, preview_columns(gan.recipe.image_shape, self.console.width - 4))
         rows = 2 if self.console.height >= _HEIGHT else 1
         colours = self.console.color_system is not None and not self.console.no_color
@@ -155,7 +156,8 @@ class LiveDisplay(Display):
     def _layout(self, step: int) -> RenderableType:
         d_loss, g_loss, d_real, d_fake = self.means()
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(self.steps, step, width=_BAR), f"[bold]{step / self.steps:4.0%}[/]")
+        width = max(1, min(_BAR, self.console.width - 6))
+        bar.add_row(ProgressBar(self.steps, step, width), f"[bold]{step / self.steps:4.0%}[/]")
         numbers = Table.grid(padding=(0, 2))
         for network, loss, name, said, colour in (
             ("discriminator", d_loss, "D(x)", d_real, "deep_sky_blue1"),

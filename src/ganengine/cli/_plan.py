@@ -58,6 +58,8 @@ def _plan_new(request: Request) -> Plan:
         dataset = (data.load_or_draw if request.draw_if_missing else data.load)(recipe.data)
     _check_shape(recipe, dataset)
     seed = request.seed or 0
+    if seed >= 2**64:
+        raise RequestError(f"--seed is {seed}; it can be from 0 to {2**64 - 1}")
     steps, every = _length(request, recipe, dataset, None)
     config = {
         "ganengine": __version__,
