@@ -19,7 +19,7 @@ SOURCE = Path(ganengine.__file__).parents[1]
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """No terminal, no colours, no network, no data of the user's."""
+    """No terminal, no colours, no network, no data of the user's; one thread, for busy machines."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -27,7 +27,8 @@ def environment(**changes: str) -> dict[str, str]:
     }
     nowhere = "http://127.0.0.1:9"
     offline = {"HTTPS_PROXY": nowhere, "https_proxy": nowhere, "GANENGINE_CACHE": "cache"}
-    return {**kept, **offline, "PYTHONPATH": str(SOURCE), "COLUMNS": "100", **changes}
+    fixed = {"PYTHONPATH": str(SOURCE), "COLUMNS": "100", "GANENGINE_NUM_THREADS": "1"}
+    return {**kept, **offline, **fixed, **changes}
 
 
 class CommandLine:
