@@ -79,7 +79,9 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
                        double eps))                                                                \
     KERNEL(sgd_step, (float* param, const float* grad, float* velocity, /* [count] */              \
                       int64_t count, float lr, float momentum))                                    \
-    KERNEL(ema_step, (float* average, const float* param, int64_t count, double decay))            \
+    KERNEL(ema_step, (float* average, const float* param, /* [count] */                            \
+                      const int64_t* steps_done,  /* [1]: warm up by it; or null */                \
+                      int64_t count, double decay))                                                \
     /* random.cpp: Philox block index = (counter ? *counter : 0) + offset */                       \
     KERNEL(uniform, (float* out, int64_t count, float low, float high, uint64_t seed,              \
                      const int64_t* counter, int64_t offset))                                      \

@@ -78,7 +78,7 @@ struct Planes {
 // body(begin, count) for every block of features, on all threads.
 template <class Layout, class Body>
 GE_INLINE void for_each_block(const Layout& layout, Body&& body) {
-    const bool share = layout.batch * layout.features * layout.spatial >= kManyToMove;
+    const bool share = layout.batch * layout.features * layout.spatial >= kManyToCompute;
     parallel_if(share, [&](int thread, int threads) {
         const Range part = split(layout.features, Layout::kGrain, thread, threads);
         for (int64_t begin = part.begin; begin < part.end; begin += Layout::kBlock)

@@ -44,46 +44,66 @@ int default_threads() {
 class Pool {
   public:
     explicit Pool(int threads) : threads_(threads < 1 ? 1 : threads) {
-        for (int t = 1; t < threads_; ++t) workers_.emplace_back([this, t] { work(t); });
+        for (int t = 1; t < threads_; ++t) workers_.emplace_back([this] { work(); });
     }
 
     ~Pool() {
         stop_ = true;
-        start_.fetch_add(1, std::memory_order_release);
-        start_.notify_all();
+        round_.fetch_add(1, std::memory_order_release);
+        round_.notify_all();
         for (auto& worker : workers_) worker.join();
     }
 
     int threads() const { return threads_; }
 
     void run(ParallelTask task, void* context) {
-        if (threads_ > 1) {
-            task_ = task;
-            context_ = context;
-            pending_.store(static_cast<uint32_t>(threads_ - 1), std::memory_order_relaxed);
-            start_.fetch_add(1, std::memory_order_release);
-            start_.notify_all();
-        }
+        if (threads_ == 1) return task(context, 0, 1);
+        task_ = task;
+        context_ = context;
+        done_by_workers_.store(0, std::memory_order_relaxed);
+        const uint32_t round = round_.load(std::memory_order_relaxed) + 1;
+        next_share_.store(first_share(round) + 1, std::memory_order_release);
+        round_.store(round, std::memory_order_release);
+        round_.notify_all();
         task(context, 0, threads_);
-        for (uint32_t left; (left = pending_.load(std::memory_order_acquire)) != 0;)
-            wait_change(pending_, left);
+        // A share that no worker has begun (its processor may serve another program) is done here.
+        uint32_t mine = 1;
+        for (int share; (share = claim(round)) < threads_; ++mine) task(context, share, threads_);
+        const uint32_t theirs = static_cast<uint32_t>(threads_) - mine;
+        for (uint32_t done; (done = done_by_workers_.load(std::memory_order_acquire)) != theirs;)
+            wait_change(done_by_workers_, done);
     }
 
   private:
-    void work(int thread) {
+    static uint64_t first_share(uint32_t round) { return static_cast<uint64_t>(round) << 32; }
+
+    // The next share of this round that nobody has begun, or threads_ if there is none.
+    int claim(uint32_t round) {
+        uint64_t next = next_share_.load(std::memory_order_acquire);
+        while (next >> 32 == round && static_cast<int>(next & 0xffffffff) < threads_)
+            if (next_share_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel))
+                return static_cast<int>(next & 0xffffffff);
+        return threads_;
+    }
+
+    void work() {
         for (uint32_t seen = 0;;) {
-            wait_change(start_, seen);
-            ++seen;
+            wait_change(round_, seen);
+            seen = round_.load(std::memory_order_acquire);
             if (stop_) return;
-            task_(context_, thread, threads_);
-            if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+            for (int share; (share = claim(seen)) < threads_;) {
+                task_(context_, share, threads_);
+                done_by_workers_.fetch_add(1, std::memory_order_acq_rel);
+                done_by_workers_.notify_one();
+            }
         }
     }
 
     const int threads_;
     std::vector<std::thread> workers_;
-    std::atomic<uint32_t> start_{0};
-    std::atomic<uint32_t> pending_{0};
+    std::atomic<uint32_t> round_{0};            // a call of run() each
+    std::atomic<uint64_t> next_share_{0};       // round in the high half, share in the low
+    std::atomic<uint32_t> done_by_workers_{0};  // shares of this round
     std::atomic<bool> stop_{false};
     ParallelTask task_ = nullptr;
     void* context_ = nullptr;

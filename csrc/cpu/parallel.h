@@ -1,7 +1,8 @@
 // The thread pool of the CPU target: fork, run one function on every thread, join.
 //
 // Kernels divide their work by (thread, threads) alone and never let that division change the
-// order of a sum, so results have the same bits for any number of threads.
+// order of a sum, so results have the same bits for any number of threads. `thread` numbers a share
+// of the work: who does it is decided at run time.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,9 @@ namespace ge::cpu {
 
 using ParallelTask = void (*)(void* context, int thread, int threads);
 
-// Runs `task(context, t, n)` for t = 0 … n-1 on the pool and the calling thread, and returns when
-// all are done. A call made while another Python thread owns the pool runs alone on its caller.
+// Runs `task(context, t, n)` for t = 0 … n-1, n = thread_count(), on the pool and the calling
+// thread, and returns when all are done. A call made while another Python thread owns the pool runs
+// alone on its caller.
 void run_parallel(ParallelTask task, void* context);
 
 // The number of threads a kernel runs on. Starts as $GANENGINE_NUM_THREADS, else the number of

@@ -13,11 +13,11 @@
 
 namespace ge::cpu::GE_ISA {
 
-// Elements from which a second thread pays, for it costs about a microsecond to ask it (and far
-// more where another program holds its processor): for kernels that only move data, and for those
-// that compute an exponential or more per element.
-constexpr int64_t kManyToMove = 32768;
-constexpr int64_t kManyToCompute = 4096;
+// Elements from which a second thread pays: some 10 us of work for kernels that only move data, and
+// for those that compute or pass over it several times. To ask a thread costs about 1 us if it is
+// awake and 50 if it sleeps.
+constexpr int64_t kManyToMove = 1 << 17;
+constexpr int64_t kManyToCompute = 1 << 15;
 
 // body(thread, threads) on all threads, or alone where the work is too little to share.
 template <class Body>
@@ -67,26 +67,27 @@ GE_INLINE Sums<N> sum_along(int64_t begin, int64_t end, Term&& term) {
     return part[0];
 }
 
-// The sum of term(i, lanes), a Vec, over all of [0, count), in double between parts.
+// The sum of term(i, lanes), a Vec, over all of [0, count), in double from run to run.
 template <class Term>
 GE_INLINE double sum_all(int64_t count, bool threaded, Term&& term) {
-    constexpr int64_t kMostParts = 64, kShortestPart = 4096;
-    const int64_t even = (count + kMostParts - 1) / kMostParts;
-    const int64_t size =
-        even <= kShortestPart ? kShortestPart : (even + kLanes - 1) / kLanes * kLanes;
-    const int64_t parts = (count + size - 1) / size;
-    double sums[kMostParts] = {};
-    parallel_if(threaded && parts > 1, [&](int thread, int threads) {
-        const Range own = split(parts, 1, thread, threads);
-        for (int64_t p = own.begin; p < own.end; ++p) {
-            const int64_t end = std::min(count, (p + 1) * size);
-            sums[p] = horizontal_sum(sum_along<1>(p * size, end, [&](int64_t i, int lanes) {
-                                         return Sums<1>{{term(i, lanes)}};
-                                     }).v[0]);
-        }
+    constexpr int64_t kParts = 64, kRun = 4096;
+    const int64_t runs = (count + kRun - 1) / kRun;
+    const auto sum_run = [&](int64_t run) {
+        const int64_t end = std::min(count, (run + 1) * kRun);
+        const Sums<1> sum = sum_along<1>(
+            run * kRun, end, [&](int64_t i, int lanes) { return Sums<1>{{term(i, lanes)}}; });
+        return static_cast<double>(horizontal_sum(sum.v[0]));
+    };
+    if (runs <= 1) return sum_run(0);
+    double sums[kParts] = {};
+    parallel_if(threaded, [&](int thread, int threads) {
+        const Range own = split(kParts, 1, thread, threads);
+        for (int64_t part = own.begin; part < own.end; ++part)
+            for (int64_t run = runs * part / kParts; run < runs * (part + 1) / kParts; ++run)
+                sums[part] += sum_run(run);
     });
     double total = 0;
-    for (int64_t p = 0; p < parts; ++p) total += sums[p];
+    for (double sum : sums) total += sum;
     return total;
 }
 
@@ -94,18 +95,27 @@ constexpr int64_t kSlab = 256;  // columns whose running sums are kept in the fi
 
 // totals[n][c] = sum over the rows r of term(r, c, lanes), a Sums<N>, for columns c in [0,
 // columns), columns <= kSlab. Rows are read whole, eight at a time: eight terms meet in a register
-// before they are added to the running sum.
+// before they are added to the running sum of some 512 rows, and those sums are added up in turn.
 template <int N, class Term>
 GE_INLINE void sum_down(int64_t rows, int64_t columns, float (*totals)[kSlab], Term&& term) {
-    constexpr int64_t kRows = 8;
+    constexpr int64_t kRows = 8, kRun = 512;
+    float running[N][kSlab];
     for (int n = 0; n < N; ++n) std::fill_n(totals[n], kSlab, 0.0f);
-    for (int64_t row = 0; row < rows; row += kRows) {
-        const int64_t end = std::min(rows, row + kRows);
-        for_each_vector(0, columns, [&](int64_t c, int lanes) {
-            Sums<N> sums;
-            for (int64_t r = row; r < end; ++r) sums += term(r, c, lanes);
-            for (int n = 0; n < N; ++n) store(totals[n] + c, load(totals[n] + c) + sums.v[n]);
-        });
+    for (int64_t run = 0; run < rows; run += kRun) {
+        const int64_t run_end = std::min(rows, run + kRun);
+        for (int n = 0; n < N; ++n) std::fill_n(running[n], kSlab, 0.0f);
+        for (int64_t row = run; row < run_end; row += kRows) {
+            const int64_t end = std::min(run_end, row + kRows);
+            for_each_vector(0, columns, [&](int64_t c, int lanes) {
+                Sums<N> sums;
+                for (int64_t r = row; r < end; ++r) sums += term(r, c, lanes);
+                for (int n = 0; n < N; ++n) store(running[n] + c, load(running[n] + c) + sums.v[n]);
+            });
+        }
+        for (int n = 0; n < N; ++n)
+            for_each_vector(0, columns, [&](int64_t c, int) {
+                store(totals[n] + c, load(totals[n] + c) + load(running[n] + c));
+            });
     }
 }
 

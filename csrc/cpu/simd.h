@@ -148,9 +148,7 @@ GE_INLINE Vec sigmoid_from(Vec x, Vec e) {
     return select(x < Vec{}, e, broadcast(1.0f)) / (1.0f + e);
 }
 
-GE_INLINE Vec sigmoid(Vec x) {
-    return sigmoid_from(x, exp(-absolute(x)));
-}
+GE_INLINE Vec sigmoid(Vec x) { return sigmoid_from(x, exp(-absolute(x))); }
 
 // tanh(x): an odd polynomial below 0.625, 1 - 2 / (exp(2|x|) + 1) above.
 GE_INLINE Vec tanh(Vec x) {

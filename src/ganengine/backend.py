@@ -99,6 +99,12 @@ def stream() -> int:
     return int(importlib.import_module("cupy").cuda.get_current_stream().ptr)
 
 
+def is_array(value: object) -> bool:
+    """Whether ``value`` is an array of any library, and not, say, a list."""
+    protocols = ("__dlpack__", "__cuda_array_interface__")
+    return is_cupy(value) or any(hasattr(value, protocol) for protocol in protocols)
+
+
 def as_array(value: Any) -> Array:
     """``value`` as a NumPy or CuPy array, without a copy where it is one or speaks for one.
 
@@ -110,8 +116,12 @@ def as_array(value: Any) -> Array:
     if hasattr(value, "__cuda_array_interface__"):
         return _required_cupy().asarray(value)
     if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
-        kind = int(value.__dlpack_device__()[0])
-        return np.from_dlpack(value) if kind == 1 else _required_cupy().from_dlpack(value)
+        if int(value.__dlpack_device__()[0]) != 1:
+            return _required_cupy().from_dlpack(value)
+        try:
+            return np.from_dlpack(value)
+        except RuntimeError as error:
+            raise TypeError(f"NumPy has no such array: {error}") from error  # bfloat16, say
     return np.asarray(value)
 
 

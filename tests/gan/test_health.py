@@ -15,6 +15,7 @@ def gan() -> GAN:
     result = GAN(recipes.get("mlp-128"), seed=1)
     result.attach(drawn_digits(300).images)
     result.train(30)
+    result.step = 100  # old enough to be judged by its samples
     return result
 
 
@@ -42,6 +43,13 @@ def test_a_generator_that_always_says_the_same(gan: GAN) -> None:
     for parameter in gan.generator.parameters():
         parameter.data[...] = 0.0
     assert any("collapsed" in problem for problem in health.check(gan, FINE).problems)
+
+
+def test_a_young_generator_is_not_judged_by_its_samples(gan: GAN) -> None:
+    for parameter in gan.generator.parameters():
+        parameter.data[...] = 0.0
+    gan.step = 99
+    assert health.check(gan, FINE).ok
 
 
 def test_gradients_that_explode_or_vanish_into_nan(gan: GAN) -> None:

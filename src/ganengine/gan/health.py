@@ -15,6 +15,7 @@ _WON = 0.01
 # Samples whose standard deviation is this share of the data's all look alike.
 _ALIKE = 0.1
 _EXPLODED = 1e4
+_YOUNG = 100  # steps before which samples may well look alike
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def check(gan: GAN, history: Array) -> Health:
             problems.append(f"the {name}'s gradient is NaN or infinite: the training has diverged")
         elif norm > _EXPLODED:
             problems.append(f"the {name}'s gradient norm is {norm:.3g}: the training explodes")
+    if gan.step < _YOUNG:
+        return Health(tuple(problems))
     samples = gan.sample(64, averaged=False)
     spread = float(samples.std(axis=0).mean()) / gan.data_spread
     if spread < _ALIKE:

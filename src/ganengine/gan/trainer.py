@@ -234,9 +234,9 @@ class GAN:
             return
         parameters, _, buffers = self.generator.flat()
         averages, _, average_buffers = self.average.flat()
-        kernels.ema_step(averages.flat, parameters.flat, decay=decay)
-        if buffers.flat.size:
-            kernels.ema_step(average_buffers.flat, buffers.flat, decay=decay)
+        for average, value in ((averages, parameters), (average_buffers, buffers)):
+            if value.flat.size:
+                kernels.ema_step(average.flat, value.flat, decay=decay, step=self.steps_done)
 
     def _record(self, d_loss: Tensor, g_loss: Tensor, d_real: Array, d_fake: Array) -> None:
         for column, value in enumerate((d_loss.data, g_loss.data, d_real, d_fake)):

@@ -55,9 +55,9 @@ def out(name: str, value: Any, shape: Shape, *, like: Array, dtype: str = "float
 
 def in_place(name: str, value: Any, shape: Shape | None = None, *, dtype: str = "float32") -> Array:
     """``value`` as an array that a kernel changes: never copied, so it must fit as it is."""
-    if not hasattr(value, "__dlpack__") and not hasattr(value, "__cuda_array_interface__"):
+    if not backend.is_array(value):
         got = type(value).__name__
-        raise TypeError(f"{name} is written in place and must be an array, got {got}")
+        raise TypeError(f"{name} must be an array, for it is written in place, got {got}")
     result = _typed(name, value, dtype)
     if not (result.flags.c_contiguous and _whole_elements(result)):
         raise ValueError(f"{name} is written in place and must be contiguous")

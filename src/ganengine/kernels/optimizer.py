@@ -110,15 +110,17 @@ def sgd_step(
     return None
 
 
-def ema_step(average: Array, param: Array, *, decay: float) -> None:
+def ema_step(average: Array, param: Array, *, decay: float, step: Array | None = None) -> None:
     """One step of an exponential moving average, in place.
 
-    ``a <- decay a + (1 - decay) p``.
+    ``a <- d a + (1 - d) p`` with ``d = decay``, or ``d = min(decay, (1 + n) / (10 + n))`` after n
+    steps, so that a young average is not held back by what it started from.
 
     Args:
         average: a, float32, any shape, contiguous; changed.
         param: p, float32, the shape of average.
         decay: in [0, 1]; the average looks back some 1 / (1 - decay) steps.
+        step: n, int64 (1,), read when the kernel runs; None for no warm-up.
 
     Raises:
         TypeError: an argument has the wrong dtype.
@@ -135,7 +137,9 @@ def ema_step(average: Array, param: Array, *, decay: float) -> None:
     average = check.in_place("average", average)
     param = check.array("param", param, average.shape, like=average)
     decay = check.number("decay", decay, low=0.0, high=1.0)
+    if step is not None:
+        step = check.array("step", step, (1,), dtype="int64", like=average)
     if implementation() == "reference":
-        return reference.ema_step(average, param, decay=decay)
-    launch("ema_step", average, param, average.size, decay)
+        return reference.ema_step(average, param, decay=decay, step=step)
+    launch("ema_step", average, param, step, average.size, decay)
     return None

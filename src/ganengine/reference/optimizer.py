@@ -38,5 +38,7 @@ def sgd_step(
     param -= lr * velocity
 
 
-def ema_step(average: Array, param: Array, *, decay: float) -> None:
+def ema_step(average: Array, param: Array, *, decay: float, step: Array | None = None) -> None:
+    if step is not None:
+        decay = min(decay, (1 + int(step[0])) / (10 + int(step[0])))
     average[...] = decay * average + (1 - decay) * param

@@ -1,0 +1,311 @@
+"""Bad input raises before anything runs, names the argument, and leaves every array as it was.
+
+``VALID`` holds arguments that each kernel takes; each test spoils one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import Array, draw
+
+from ganengine import kernels
+
+Arguments = dict[str, Any]
+
+
+def positive(*shape: int) -> Array:
+    return np.abs(draw(*shape)) + 0.5
+
+
+VALID: dict[str, Callable[[], Arguments]] = {
+    "activation": lambda: {"x": draw(3, 4), "activation": "relu", "slope": 0.2},
+    "activation_backward": lambda: {
+        "dy": draw(3, 4),
+        "y": draw(3, 4),
+        "activation": "relu",
+        "slope": 0.2,
+    },
+    "adam_step": lambda: {
+        "param": draw(7),
+        "grad": draw(7),
+        "m": draw(7),
+        "v": positive(7),
+        "step": np.ones(1, "int64"),
+        "lr": 0.1,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+    },
+    "affine": lambda: {"x": draw(3, 4), "scale": 2.0, "shift": 1.0, "out": draw(3, 4)},
+    "batch_norm": lambda: {
+        "x": draw(3, 4),
+        "gamma": draw(4),
+        "beta": draw(4),
+        "running_mean": draw(4),
+        "running_var": positive(4),
+        "training": True,
+        "momentum": 0.1,
+        "eps": 1e-5,
+        "activation": "relu",
+        "slope": 0.2,
+    },
+    "batch_norm_backward": lambda: {
+        "dy": draw(3, 4),
+        "x": draw(3, 4),
+        "gamma": draw(4),
+        "saved": positive(2, 4),
+        "y": draw(3, 4),
+        "activation": "relu",
+        "slope": 0.2,
+        "out": (draw(4), draw(4)),
+    },
+    "bce_with_logits": lambda: {"logits": draw(5), "targets": draw(5), "reduction": "mean"},
+    "binary": lambda: {"op": "add", "a": draw(3, 4), "b": draw(4), "out": draw(3, 4)},
+    "dense": lambda: {
+        "x": draw(3, 4),
+        "weight": draw(5, 4),
+        "bias": draw(5),
+        "activation": "relu",
+        "slope": 0.2,
+        "out": draw(3, 5),
+    },
+    "dense_backward": lambda: {
+        "dy": draw(3, 5),
+        "x": draw(3, 4),
+        "weight": draw(5, 4),
+        "y": draw(3, 5),
+        "activation": "relu",
+        "slope": 0.2,
+        "out": (draw(5, 4), draw(5)),
+    },
+    "ema_step": lambda: {"average": draw(7), "param": draw(7), "decay": 0.9},
+    "matmul": lambda: {"a": draw(3, 4), "b": draw(4, 5)},
+    "mean": lambda: {"x": draw(3, 4), "axis": 0},
+    "sgd_step": lambda: {
+        "param": draw(7),
+        "grad": draw(7),
+        "velocity": draw(7),
+        "lr": 0.1,
+        "momentum": 0.9,
+    },
+    "sum": lambda: {"x": draw(3, 4), "axis": 0},
+    "unary": lambda: {"op": "exp", "x": draw(3, 4), "out": draw(3, 4)},
+}
+
+# Tested with their own kernels.
+ELSEWHERE = {"advance", "dropout", "gather", "normal", "record", "shuffled_indices", "uniform"}
+
+# Whatever shape these have is right, as long as the others follow.
+FREE_SHAPE = {
+    *((name, "x") for name in ("activation", "affine", "mean", "sum", "unary")),
+    *(("binary", name) for name in ("a", "b")),
+}
+
+WRITTEN = {
+    "adam_step": ("param", "m", "v", "step"),
+    "batch_norm": ("running_mean", "running_var"),
+    "ema_step": ("average",),
+    "sgd_step": ("param", "velocity"),
+    **dict.fromkeys(("affine", "binary", "dense", "unary"), ("out",)),
+}
+
+# Numbers and names, and values that each must refuse.
+NUMBERS = {
+    "slope": (-0.1, np.nan, np.inf),
+    "lr": (-1.0, np.nan, np.inf),
+    "beta1": (-0.1, 1.0, np.nan),
+    "beta2": (-0.1, 1.0, np.nan),
+    "decay": (-0.1, 1.1, np.nan),
+    "scale": (np.nan, np.inf),
+    "shift": (np.nan, -np.inf),
+}
+NAMES = ("activation", "op", "reduction")
+
+
+def cases(choose: Callable[[str, str, Any], bool]) -> list[tuple[str, str]]:
+    """The chosen arguments of all kernels."""
+    return [
+        (kernel, name)
+        for kernel, arguments in VALID.items()
+        for name, value in arguments().items()
+        if choose(kernel, name, value)
+    ]
+
+
+def arrays(arguments: Arguments) -> Iterator[Array]:
+    for value in arguments.values():
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, np.ndarray):
+                yield item
+
+
+def refuses(kernel: str, change: Arguments, error: type[Exception], message: str) -> None:
+    """Check that the kernel raises for these changed arguments, and changes nothing."""
+    arguments = {**VALID[kernel](), **change}
+    held = list(arrays(arguments))
+    before = [array.tobytes() for array in held]
+    with pytest.raises(error, match=message):
+        getattr(kernels, kernel)(**arguments)
+    assert [array.tobytes() for array in held] == before
+
+
+def is_array(kernel: str, name: str, value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def test_every_kernel_is_here_or_elsewhere() -> None:
+    assert set(kernels.__all__) - ELSEWHERE == set(VALID)
+
+
+@pytest.mark.parametrize("kernel", VALID)
+def test_valid_arguments_are_taken(kernel: str) -> None:
+    getattr(kernels, kernel)(**VALID[kernel]())
+
+
+@pytest.mark.parametrize(("kernel", "name"), cases(is_array))
+def test_wrong_dtype(kernel: str, name: str) -> None:
+    value = VALID[kernel]()[name]
+    other = "int32" if value.dtype == "int64" else "float64"
+    refuses(kernel, {name: value.astype(other)}, TypeError, f"^{name} must be .*, got {other}")
+    swapped = value.astype(value.dtype.newbyteorder())
+    refuses(kernel, {name: swapped}, TypeError, f"^{name} must be ")
+
+
+@pytest.mark.parametrize(("kernel", "name"), cases(is_array))
+def test_no_array(kernel: str, name: str) -> None:
+    optional = name in ("gamma", "beta", "bias", "out")
+    for value in ("text", [[1.0], [1.0, 2.0]], object(), *(() if optional else (None,))):
+        if not (kernel == "batch_norm_backward" and name == "y" and value is None):
+            refuses(kernel, {name: value}, TypeError, f"^{name} must be ")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    cases(
+        lambda kernel, name, value: (
+            is_array(kernel, name, value) and (kernel, name) not in FREE_SHAPE
+        )
+    ),
+)
+def test_wrong_shape(kernel: str, name: str) -> None:
+    value = VALID[kernel]()[name]
+    for shape in ((*value.shape, 1), tuple(size + 1 for size in value.shape), (2, 3, 4, 5, 6)):
+        wrong = np.zeros(shape, value.dtype)
+        # where the first argument sets the shape, the next one is named
+        refuses(kernel, {name: wrong}, ValueError, r"^[\w\[\]]+ must have shape .*, got \(")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"), [(k, n) for k, names in WRITTEN.items() for n in names]
+)
+def test_written_arrays_fit_as_they_are(kernel: str, name: str) -> None:
+    value = VALID[kernel]()[name]
+    fixed = value.copy()
+    fixed.setflags(write=False)
+    refuses(kernel, {name: fixed}, ValueError, f"^{name} is written in place and must be writable")
+    if value.size > 1:
+        strided = np.zeros((*value.shape, 2), value.dtype)[..., 0]
+        message = f"^{name} is written in place and must be contiguous"
+        refuses(kernel, {name: strided}, ValueError, message)
+
+
+@pytest.mark.parametrize("kernel", ["batch_norm_backward", "dense_backward"])
+def test_gradients_out(kernel: str) -> None:
+    good = VALID[kernel]()["out"]
+    for index in (0, 1):
+        for wrong, error in (
+            (good[index].astype("float64"), TypeError),
+            (np.zeros((9, 9, 9), "float32"), ValueError),
+        ):
+            out = tuple(wrong if i == index else good[i] for i in (0, 1))
+            refuses(kernel, {"out": out}, error, rf"^out\[{index}\] must ")
+    refuses(kernel, {"out": None, "accumulate": True}, ValueError, "out must be given")
+
+
+@pytest.mark.parametrize(("kernel", "name"), cases(lambda _, name, value: isinstance(value, float)))
+def test_numbers(kernel: str, name: str) -> None:
+    bad: dict[str, tuple[float, ...]] = {
+        **NUMBERS,
+        "eps": (-1.0, np.nan) if kernel == "adam_step" else (0.0, -1.0, np.nan),
+        "momentum": (-0.1, np.nan, 1.0 if kernel == "sgd_step" else 1.1),
+    }
+    for value in bad[name]:
+        refuses(kernel, {name: value}, ValueError, f"^{name} is .*; it must be a finite number")
+    for text in ("0.1", None, 1j):
+        refuses(kernel, {name: text}, TypeError, f"^{name} must be a number, got ")
+
+
+@pytest.mark.parametrize(("kernel", "name"), cases(lambda _, name, value: name in NAMES))
+def test_unknown_names(kernel: str, name: str) -> None:
+    for value in ("magic", "", None, 3):
+        refuses(kernel, {name: value}, ValueError, f"^{name} is .*; it can be ")
+
+
+class GpuArray:
+    """Looks like a CuPy array, as far as the checks look before they refuse it."""
+
+    def __init__(self, array: Array):
+        self.dtype, self.shape, self.ndim = array.dtype, array.shape, array.ndim
+        self.size, self.strides, self.itemsize = array.size, array.strides, array.itemsize
+        self.flags = array.flags
+
+
+GpuArray.__module__ = "cupy"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    cases(
+        lambda kernel, name, value: (
+            is_array(kernel, name, value)
+            and name != next(n for n, v in VALID[kernel]().items() if isinstance(v, np.ndarray))
+        )
+    ),
+)
+def test_mixed_devices(kernel: str, name: str) -> None:
+    other = GpuArray(VALID[kernel]()[name])
+    refuses(kernel, {name: other}, ValueError, f"^{name} is on cuda, the other arrays on cpu")
+
+
+def test_backward_needs_the_output() -> None:
+    message = "^y is None; the gradient of relu needs the output"
+    refuses("batch_norm_backward", {"y": None}, ValueError, message)
+
+
+def test_adam_steps() -> None:
+    for step in (0, -1):
+        refuses("adam_step", {"step": step}, ValueError, f"^step is {step}; it must be at least 1")
+    refuses("adam_step", {"step": 1.0}, TypeError, "^step must be an array.*, got float")
+    refuses("adam_step", {"step": [1]}, TypeError, "^step must be an array.*, got list")
+    refuses("adam_step", {"step": np.ones(2, "int64")}, ValueError, "^step must have shape")
+
+
+@pytest.mark.parametrize("kernel", ["sum", "mean"])
+def test_axes(kernel: str) -> None:
+    for axis in (2, -3, (0, 2)):
+        refuses(kernel, {"axis": axis}, ValueError, r"^axis is -?\d; it must be from -2 to 1")
+    for axis in ((0, 0), (0, -2)):
+        refuses(kernel, {"axis": axis}, ValueError, "names an axis twice")
+    for wrong in (0.0, "text", ("0",)):
+        refuses(kernel, {"axis": wrong}, TypeError, "^axis must be an integer")
+
+
+def test_the_mean_of_nothing() -> None:
+    refuses("mean", {"x": np.zeros((0, 2), "float32")}, ValueError, "^x has shape .*: no elements")
+
+
+def test_shapes_that_do_not_broadcast() -> None:
+    message = r"^b must have a shape that broadcasts with a's \(3, 4\), got \(3,\)"
+    refuses("binary", {"b": draw(3), "out": None}, ValueError, message)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"), [("unary", "x"), ("affine", "x"), ("binary", "a"), ("binary", "b")]
+)
+def test_too_many_dimensions(kernel: str, name: str) -> None:
+    change = {name: np.zeros((1, 1, 1, 1, 1), "float32"), "out": None}
+    refuses(kernel, change, ValueError, f"^{name} has 5 dimensions; at most 4")

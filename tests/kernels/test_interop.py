@@ -1,0 +1,91 @@
+"""Arrays of other libraries go in and come out without a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import Array, draw
+
+from ganengine import backend, kernels
+
+
+class Exporter:
+    """An array of a library of which only DLPack is known."""
+
+    def __init__(self, array: Array):
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+class OnGpu:
+    """An array on a GPU, in so far as its interface says."""
+
+    __cuda_array_interface__ = {  # noqa: RUF012
+        "shape": (2,),
+        "typestr": "<f4",
+        "data": (4096, False),
+        "version": 3,
+    }
+
+
+def test_dlpack_in() -> None:
+    x, weight = draw(3, 4), draw(5, 4, seed=1)
+    y = kernels.dense(Exporter(x), Exporter(weight))
+    assert isinstance(y, np.ndarray)
+    np.testing.assert_array_equal(y, kernels.dense(x, weight))
+
+
+def test_dlpack_in_place() -> None:
+    param = np.zeros(3, "float32")
+    kernels.ema_step(Exporter(param), np.ones(3, "float32"), decay=0.5)
+    np.testing.assert_array_equal(param, 0.5)
+
+
+def test_dlpack_views() -> None:
+    x = draw(6, 4)
+    np.testing.assert_array_equal(
+        kernels.unary("copy", Exporter(x[::2].T)), kernels.unary("copy", x[::2].T)
+    )
+
+
+def test_dlpack_of_another_dtype() -> None:
+    with pytest.raises(TypeError, match="x must be float32, got float64"):
+        kernels.activation(Exporter(np.zeros(3)), "relu")
+
+
+def test_torch_in_and_out() -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.randn(3, 4)
+    y = kernels.activation(x, "tanh")
+    np.testing.assert_allclose(y, torch.tanh(x).numpy(), rtol=1e-6)
+    back = torch.from_dlpack(y)
+    assert back.data_ptr() == backend.address(y)
+    transposed = kernels.matmul(x.T, torch.eye(3))
+    np.testing.assert_array_equal(transposed, x.T.numpy())
+
+
+def test_torch_in_place() -> None:
+    torch = pytest.importorskip("torch")
+    param, grad = torch.zeros(5), torch.ones(5)
+    kernels.sgd_step(param, grad, torch.zeros(5), lr=0.5)
+    assert param.tolist() == [-0.5] * 5
+
+
+def test_torch_tensors_that_cannot_be_shared() -> None:
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.zeros(3, requires_grad=True), torch.zeros(3, dtype=torch.bfloat16)):
+        with pytest.raises(TypeError, match="x must be"):
+            kernels.activation(tensor, "relu")
+
+
+@pytest.mark.skipif(backend.cupy() is not None, reason="there is a GPU")
+def test_arrays_on_a_gpu_that_is_not_there() -> None:
+    with pytest.raises(RuntimeError, match="no CUDA device"):
+        kernels.activation(OnGpu(), "relu")

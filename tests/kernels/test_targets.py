@@ -1,0 +1,80 @@
+"""Every instruction set, number of threads and the reference switch give the right results."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import parity
+import pytest
+
+from ganengine import _cpu, kernels
+
+PARITY = Path(parity.__file__)
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def restored_threads() -> Iterator[None]:
+    before = _cpu.thread_count()
+    yield
+    _cpu.set_thread_count(before)
+
+
+@pytest.mark.parametrize("name", ["baseline", "avx2", "avx512"])
+def test_instruction_set(name: str) -> None:
+    asked = "from ganengine import _cpu; print(_cpu.instruction_set())"
+    probe = python("-c", asked, GANENGINE_CPU=name)
+    if "processor has no such instructions" in probe.stderr or "architecture" in probe.stderr:
+        pytest.skip(f"no {name} here")
+    assert probe.stdout.strip() == name, probe.stderr
+    result = python(str(PARITY), GANENGINE_CPU=name)
+    assert result.returncode == 0, result.stderr
+
+
+def test_unknown_instruction_set_is_refused() -> None:
+    result = python("-c", "from ganengine import kernels", GANENGINE_CPU="abacus")
+    assert "it can be baseline, avx2 or avx512" in result.stderr
+
+
+@pytest.mark.usefixtures("restored_threads")
+def test_same_bits_for_any_number_of_threads() -> None:
+    def bits(threads: int) -> list[tuple[str, list[bytes]]]:
+        _cpu.set_thread_count(threads)
+        results = parity.calls(kernels, "float32")
+        return [(name, [array.tobytes() for array in arrays]) for name, _, arrays in results]
+
+    alone = bits(1)
+    for threads in (2, 3, 7):
+        for (name, expected), (_, actual) in zip(alone, bits(threads), strict=True):
+            assert actual == expected, f"{name} differs on {threads} threads"
+
+
+def test_reference_switch_warns_and_runs_no_native_kernel() -> None:
+    program = (
+        "import runpy, sys; from ganengine import backend; "
+        "backend.native = lambda device: sys.exit('a native kernel ran'); "
+        f"runpy.run_path({str(PARITY)!r}, run_name='__main__')"
+    )
+    assert "a native kernel ran" in python("-c", program).stderr
+    result = python("-c", program, GANENGINE_IMPL="reference")
+    assert result.returncode == 0, result.stderr
+    assert "RuntimeWarning: GANENGINE_IMPL=reference" in result.stderr
+
+
+def test_unknown_implementation_is_refused() -> None:
+    program = "import numpy as np; from ganengine import kernels; kernels.sum(np.ones(2, 'f4'))"
+    result = python("-c", program, GANENGINE_IMPL="magic")
+    assert "ValueError: GANENGINE_IMPL is 'magic'" in result.stderr
