@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 settings.register_profile("repeatable", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let ``GANENGINE_IMPL=reference pytest`` run: its warning is no error then."""
+    if os.environ.get("GANENGINE_IMPL") == "reference":
+        config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")

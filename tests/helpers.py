@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+# What the kernels promise beyond the reference, which ``GANENGINE_IMPL=reference`` runs instead.
+kernels_only = pytest.mark.skipif(
+    os.environ.get("GANENGINE_IMPL") == "reference", reason="about the kernels themselves"
+)
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 

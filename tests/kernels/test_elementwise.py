@@ -4,7 +4,17 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, Array, all_floats, as_float64, assert_close, draw, laid_out, ulps
+from helpers import (
+    LAYOUTS,
+    Array,
+    all_floats,
+    as_float64,
+    assert_close,
+    draw,
+    kernels_only,
+    laid_out,
+    ulps,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +49,7 @@ def test_unary(shape: list[int], op: str, layout: str) -> None:
     assert_close(y, expected, scale=np.abs(expected))
 
 
+@kernels_only
 @pytest.mark.parametrize("op", ["exp", "log", "sqrt", "reciprocal"])
 def test_accuracy_over_all_floats(op: str) -> None:
     x = all_floats(8191)
@@ -143,6 +154,7 @@ def test_sum_of_any_layout(shape: list[int], layout: str, data: st.DataObject) -
     assert_close(total, expected, length=length, scale=4 * max(np.sqrt(length), 1.0))
 
 
+@kernels_only
 @pytest.mark.parametrize("shape", [(1_000_003,), (70, 40_000), (40_000, 70), (100_000, 3)], ids=str)
 def test_long_sums_keep_their_digits(shape: tuple[int, ...]) -> None:
     x = np.full(shape, 0.1, "float32")

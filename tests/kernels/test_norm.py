@@ -12,6 +12,7 @@ from helpers import (
     assert_close,
     assert_gradient,
     draw,
+    kernels_only,
     laid_out,
 )
 from hypothesis import given
@@ -95,6 +96,7 @@ def test_output_is_normalised(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(y.var(axis=axes), 1, atol=1e-4)
 
 
+@kernels_only
 @pytest.mark.parametrize("shape", [(1000, 3), (4, 3, 16, 16)], ids=str)
 def test_a_mean_far_from_zero_costs_no_digits(shape: tuple[int, ...]) -> None:
     x = (draw(*shape) + 1000.0).astype("float32")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import parity
 import pytest
+from helpers import kernels_only
 
 from ganengine import _cpu, kernels
 
@@ -33,6 +34,7 @@ def restored_threads() -> Iterator[None]:
     _cpu.set_thread_count(before)
 
 
+@kernels_only
 @pytest.mark.parametrize("name", ["baseline", "avx2", "avx512"])
 def test_instruction_set(name: str) -> None:
     asked = "from ganengine import _cpu; print(_cpu.instruction_set())"
@@ -49,6 +51,7 @@ def test_unknown_instruction_set_is_refused() -> None:
     assert "it can be baseline, avx2 or avx512" in result.stderr
 
 
+@kernels_only
 @pytest.mark.usefixtures("restored_threads")
 def test_same_bits_for_any_number_of_threads() -> None:
     def bits(threads: int) -> list[tuple[str, list[bytes]]]:
@@ -62,6 +65,7 @@ def test_same_bits_for_any_number_of_threads() -> None:
             assert actual == expected, f"{name} differs on {threads} threads"
 
 
+@kernels_only
 def test_reference_switch_warns_and_runs_no_native_kernel() -> None:
     program = (
         "import runpy, sys; from ganengine import backend; "

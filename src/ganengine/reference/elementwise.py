@@ -33,6 +33,6 @@ def _axes(axis: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
 
 def _into(out: Array | None, value: Array) -> Array:
     if out is None:
-        return xp(value).asarray(value)
+        return xp(value).asarray(value, order="C")
     out[...] = value
     return out
