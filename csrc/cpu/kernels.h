@@ -101,6 +101,9 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
                     float* history,           /* [capacity, width] */                              \
                     const int64_t* position,  /* [1] */                                            \
                     int64_t capacity, int64_t width, int64_t column))                              \
+    /* peak.cpp: per iteration and thread 768 multiply-adds that stay in registers */              \
+    KERNEL(fma_peak, (float* sink,  /* [threads] */                                                \
+                      int64_t iterations))                                                         \
     /* elementwise.cpp: y contiguous, inputs strided (stride 0 broadcasts) */                      \
     KERNEL(unary, (UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides))              \
     KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, Dims shape,             \

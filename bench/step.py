@@ -1,0 +1,46 @@
+"""Time one training step of a recipe against PyTorch and JAX, and file the result.
+
+    python bench/step.py mlp-128              → bench/results/<machine>/step-mlp-128.json
+    python bench/step.py mlp-500 --against torch,jax,keras --rounds 30
+
+It needs nothing else on the machine to be running; it says so where something was. It can be
+stopped and started again at any time: a result is written only when it is complete.
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from ganengine import recipes
+from ganengine.bench.environment import device_name
+from ganengine.bench.measure import measure
+from ganengine.bench.report import save, show
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("recipe", choices=recipes.names())
+    parser.add_argument("--against", default="torch,jax")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=0.25, help="that one turn lasts")
+    parser.add_argument("--threads", type=int)
+    arguments = parser.parse_args()
+    result = measure(
+        recipes.get(arguments.recipe),
+        arguments.against.split(","),
+        rounds=arguments.rounds,
+        seconds=arguments.seconds,
+        threads=arguments.threads,
+        say=print,
+    )
+    show(result, Console(highlight=False))
+    path = RESULTS / device_name() / f"step-{arguments.recipe}.json"
+    save(result, path)
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()

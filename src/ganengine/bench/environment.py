@@ -1,0 +1,86 @@
+"""Where a measurement was made: what another machine would need to make it again."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ganengine import backend
+from ganengine.bench.contestants import package_version
+from ganengine.version import __version__
+
+_PACKAGES = ("numpy", "torch", "jax", "jaxlib", "keras", "tensorflow")
+
+
+def environment() -> dict[str, Any]:
+    """Processor, system, versions, commit, date and load, as JSON takes them."""
+    return {
+        "cpu": cpu_model(),
+        "processors": len(processors()),
+        "instruction_set": backend.native("cpu").instruction_set(),
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {
+            "ganengine": __version__,
+            **{name: version for name in _PACKAGES if (version := package_version(name))},
+        },
+        "commit": git_commit(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "load_average": load_average(),
+    }
+
+
+def processors() -> list[int]:
+    """The numbers of the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def device_name() -> str:
+    """The processor as a folder name.
+
+    Example:
+        >>> device_name() == device_name().lower()
+        True
+    """
+    words = f"{cpu_model()} {len(processors())} cores".lower()
+    return re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+
+
+def load_average() -> float | None:
+    """Processes that wanted a processor, on average over the last minute."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree this package runs from, ``+`` behind it if it was changed."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        if not git("ls-files", __file__):  # installed into some other repository's folder
+            return None
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,233 @@
+"""The training step in JAX, as an expert would write it: jitted whole, with donated state.
+
+``unrolled`` steps run in one call through ``lax.scan`` where that is asked for, so that Python is
+left once in so many steps. The generator runs once where both updates share their noise, and no
+gradient is computed that nobody uses (XLA drops the rest in any case).
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ganengine.bench.problem import Array, Layer, Problem
+
+# By name, because JAX is optional and slow to import; this module is only imported to run it.
+jax: Any = importlib.import_module("jax")
+jnp: Any = jax.numpy
+
+State = dict[str, Any]
+Tree = Any
+
+
+class JaxStep:
+    """The jitted step; ``scan`` steps per call, noise from the named random generator."""
+
+    def __init__(
+        self, problem: Problem, *, threads: int, concatenate: bool, scan: int, random: str
+    ):
+        del threads  # XLA takes the processors of the process
+        self.problem = problem
+        self.recipe = problem.recipe
+        self.concatenate = concatenate
+        self.chunk = scan
+        self.images = jnp.asarray(problem.images)
+        self.state: State = {
+            "g": _arrays(problem.generator, _TRAINED),
+            "d": _arrays(problem.discriminator, _TRAINED),
+            "g_running": _arrays(problem.generator, _RUNNING),
+            "d_running": _arrays(problem.discriminator, _RUNNING),
+            "key": jax.random.key(problem.seed, impl=random),
+            "t": jnp.zeros((), jnp.float32),
+        }
+        for name in ("g", "d"):
+            self.state[f"{name}_m"] = _zeros_like(self.state[name])
+            self.state[f"{name}_v"] = _zeros_like(self.state[name])
+        if self.recipe.ema_decay is not None:
+            self.state["average"] = jax.tree.map(jnp.copy, self.state["g"])
+        self._checked = jax.jit(self._step, donate_argnums=0)
+        self._run = jax.jit(self._steps if scan > 1 else self._drawn_step, donate_argnums=0)
+        self._batches = self._shuffled()
+
+    def run(self, steps: int) -> None:
+        losses = None
+        for _ in range(steps // self.chunk):
+            self.state, losses = self._run(self.state, self.images, next(self._batches))
+        jax.block_until_ready(losses)
+
+    def losses(self) -> Array:
+        batch, losses, key = self.recipe.batch_size, [], jax.random.key(0)
+        for s, noise in enumerate(jnp.asarray(self.problem.check_noise)):
+            index = jnp.arange(s * batch, (s + 1) * batch)
+            self.state, values = self._checked(
+                self.state, self.images, index, noise[0], noise[1], key
+            )
+            losses.append(np.asarray(values))
+        return np.array(losses)
+
+    def _shuffled(self) -> Iterator[Any]:
+        """Row numbers for one call; a whole shuffle is put on the device at once."""
+        rng = np.random.default_rng(self.problem.seed)
+        batch = self.recipe.batch_size
+        shape = (self.chunk, batch) if self.chunk > 1 else (batch,)
+        while True:
+            order = rng.permutation(len(self.images)).astype("int32")
+            calls = max(1, len(order) // (self.chunk * batch))
+            rows = np.resize(order, (calls, *shape))
+            yield from [jnp.asarray(row) for row in rows]
+
+    def _steps(self, state: State, images: Any, indices: Any) -> tuple[State, Any]:
+        return jax.lax.scan(  # type: ignore[no-any-return]
+            lambda carry, index: self._drawn_step(carry, images, index), state, indices
+        )
+
+    def _drawn_step(self, state: State, images: Any, index: Any) -> tuple[State, Any]:
+        key, d_key, g_key, mask_key = jax.random.split(state["key"], 4)
+        d_noise = self._noise(d_key)
+        g_noise = d_noise if self.recipe.same_noise else self._noise(g_key)
+        return self._step({**state, "key": key}, images, index, d_noise, g_noise, mask_key)
+
+    def _noise(self, key: Any) -> Any:
+        shape = (self.recipe.batch_size, self.recipe.latent_size)
+        if self.recipe.latent == "normal":
+            return jax.random.normal(key, shape)
+        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+
+    def _step(
+        self, state: State, images: Any, index: Any, d_noise: Any, g_noise: Any, key: Any
+    ) -> tuple[State, Any]:
+        recipe, problem = self.recipe, self.problem
+        keys = jax.random.split(key, 4) if problem.has_dropout else [key] * 4
+        state = {**state, "t": state["t"] + 1.0}
+        real = images[index].astype(jnp.float32) * problem.scale + recipe.value_range[0]
+
+        def generate(g: Tree, noise: Any, running: Tree, key: Any) -> tuple[Any, Tree]:
+            return forward(problem.generator, g, running, noise, key)
+
+        def discriminate(d: Tree, x: Any, running: Tree, key: Any) -> tuple[Any, Tree]:
+            return forward(problem.discriminator, d, running, x, key)
+
+        def d_loss(d: Tree) -> tuple[Any, Tree]:
+            running = state["d_running"]
+            if self.concatenate:
+                both = jnp.concatenate([real, fake])
+                logits, running = discriminate(d, both, running, keys[0])
+                on_real, on_fake = jnp.split(logits, 2)
+            else:
+                on_real, running = discriminate(d, real, running, keys[0])
+                on_fake, running = discriminate(d, fake, running, keys[1])
+            return bce(on_real, recipe.real_label) + bce(on_fake, 0.0), running
+
+        def g_loss(images: Any) -> tuple[Any, Tree]:
+            logits, running = discriminate(state["d"], images, state["d_running"], keys[2])
+            if recipe.loss == "non_saturating":
+                return bce(logits, 1.0), running
+            return -bce(logits, 0.0), running
+
+        def pull_generator(noise: Any) -> tuple[Any, Callable[[Any], Any], Tree]:
+            return jax.vjp(  # type: ignore[no-any-return]
+                lambda g: generate(g, noise, state["g_running"], keys[3]), state["g"], has_aux=True
+            )
+
+        if recipe.same_noise:
+            fake, backward, state["g_running"] = pull_generator(d_noise)
+        else:
+            fake, state["g_running"] = generate(state["g"], d_noise, state["g_running"], keys[3])
+        (d_value, state["d_running"]), gradients = jax.value_and_grad(d_loss, has_aux=True)(
+            state["d"]
+        )
+        self._adam(state, "d", gradients)
+        if not recipe.same_noise:
+            fake, backward, state["g_running"] = pull_generator(g_noise)
+        (g_value, state["d_running"]), dfake = jax.value_and_grad(g_loss, has_aux=True)(fake)
+        self._adam(state, "g", backward(dfake)[0])
+        if recipe.ema_decay is not None:
+            decay = recipe.ema_decay
+            state["average"] = jax.tree.map(
+                lambda a, p: decay * a + (1.0 - decay) * p, state["average"], state["g"]
+            )
+        return state, jnp.stack([d_value, g_value])
+
+    def _adam(self, state: State, name: str, gradients: Tree) -> None:
+        recipe, t = self.recipe, state["t"]
+        b1, b2 = recipe.beta1, recipe.beta2
+        m = jax.tree.map(lambda m, g: b1 * m + (1.0 - b1) * g, state[f"{name}_m"], gradients)
+        v = jax.tree.map(lambda v, g: b2 * v + (1.0 - b2) * g * g, state[f"{name}_v"], gradients)
+        rate = recipe.lr / _one_minus_power(b1, t)
+        root = jax.lax.rsqrt(_one_minus_power(b2, t))
+        state[f"{name}_m"], state[f"{name}_v"] = m, v
+        state[name] = jax.tree.map(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v) * root + recipe.eps), state[name], m, v
+        )
+
+
+_TRAINED = ("weight", "bias", "gamma", "beta")
+_RUNNING = ("running_mean", "running_var")
+
+
+def forward(
+    layers: Sequence[Layer], parameters: Tree, running: Tree, x: Any, key: Any
+) -> tuple[Any, Tree]:
+    """The network's output in training mode, and its new running statistics."""
+    new_running = []
+    for i, (layer, p, r) in enumerate(zip(layers, parameters, running, strict=True)):
+        if layer.kind == "dense":
+            x = x @ p["weight"]
+            if "bias" in p:
+                x = x + p["bias"]
+        elif layer.kind == "batch_norm":
+            mean, var = x.mean(axis=0), x.var(axis=0)
+            x = (x - mean) * jax.lax.rsqrt(var + layer.eps)
+            if "gamma" in p:
+                x = x * p["gamma"] + p["beta"]
+            unbiased = var * (len(x) / (len(x) - 1))
+            share = layer.momentum
+            r = {
+                "running_mean": (1.0 - share) * r["running_mean"] + share * mean,
+                "running_var": (1.0 - share) * r["running_var"] + share * unbiased,
+            }
+        elif layer.kind == "dropout":
+            kept = jax.random.bernoulli(jax.random.fold_in(key, i), 1.0 - layer.rate, x.shape)
+            x = jnp.where(kept, x / (1.0 - layer.rate), 0.0)
+        x = _activate(x, layer)
+        new_running.append(jax.lax.stop_gradient(r))
+    return x, new_running
+
+
+def bce(logits: Any, target: float) -> Any:
+    """Mean binary cross-entropy on logits."""
+    softplus = jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return jnp.mean(jnp.maximum(logits, 0.0) - logits * target + softplus)
+
+
+def _one_minus_power(base: float, exponent: Any) -> Any:
+    """``1 - base^exponent`` without the cancellation that float32 suffers in the first steps."""
+    return -jnp.expm1(exponent * (math.log(base) if base > 0.0 else -math.inf))
+
+
+def _activate(x: Any, layer: Layer) -> Any:
+    if layer.activation == "relu":
+        return jnp.maximum(x, 0.0)
+    if layer.activation == "leaky_relu":
+        return jnp.where(x > 0.0, x, layer.slope * x)
+    if layer.activation == "tanh":
+        return jnp.tanh(x)
+    if layer.activation == "sigmoid":
+        return jax.nn.sigmoid(x)
+    return x
+
+
+def _arrays(layers: Sequence[Layer], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        # Weights lie (I, O), as JAX's layer libraries have them.
+        {name: jnp.asarray(layer.arrays[name].T) for name in names if name in layer.arrays}
+        for layer in layers
+    ]
+
+
+def _zeros_like(tree: Tree) -> Tree:
+    return jax.tree.map(jnp.zeros_like, tree)

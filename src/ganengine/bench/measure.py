@@ -1,0 +1,265 @@
+"""The measurement: build everyone, check that all compute the same, then time in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ganengine.bench.contestants import (
+    ENGINE,
+    Variant,
+    framework_version,
+    missing_package,
+    variants,
+)
+from ganengine.bench.environment import environment, load_average, processors
+from ganengine.bench.flops import step_flops
+from ganengine.bench.problem import Array, Problem, make_problem
+from ganengine.bench.worker import Worker, WorkerError
+from ganengine.recipes import Recipe
+
+# The losses of the check may differ by this much, relative to the larger of 1 and their size. All
+# sides compute in float32 and sum in different orders, and Adam's first steps make much of little:
+# they move every parameter by about the learning rate, whatever the size of its gradient.
+TOLERANCE = 1e-3
+CHECK_STEPS = 5
+
+_PEAK_SECONDS = 0.05
+
+Say = Callable[[str], None]
+
+
+class CheckError(RuntimeError):
+    """A contestant computes other losses than the engine, so its time means nothing."""
+
+
+@dataclass
+class Entry:
+    """A contestant and what was measured of it."""
+
+    variant: Variant
+    worker: Worker | None
+    note: str = ""  # why it does not take part
+    losses: Array | None = None
+    difference: float | None = None
+    steps: int = 0  # per turn
+    step_seconds: list[float] = field(default_factory=list)  # one per round
+
+    def drop(self, reason: str) -> None:
+        """Take it out of the measurement."""
+        self.note = reason
+        self.step_seconds.clear()
+        if self.worker:
+            self.worker.close()
+            self.worker = None
+
+
+def measure(
+    recipe: Recipe,
+    against: Sequence[str],
+    *,
+    rounds: int = 20,
+    seconds: float = 0.25,
+    threads: int | None = None,
+    images: int | None = None,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Time a recipe's training step on this engine and on other frameworks.
+
+    Args:
+        recipe: whose step.
+        against: keys of :data:`ganengine.bench.contestants.FRAMEWORKS`.
+        rounds: in each, every contestant has one turn.
+        seconds: that a turn lasts, about.
+        threads: of every contestant, which is bound to as many processors; all if None.
+        images: size of the resident data set; the recipe's own if None.
+        say: is told what goes on.
+
+    Returns:
+        The result, as JSON takes it; :mod:`ganengine.bench.report` shows it.
+
+    Raises:
+        CheckError: a contestant computed other losses than the engine.
+        ValueError: an argument does not fit.
+    """
+    own = processors()
+    if threads is not None and not 1 <= threads <= len(own):
+        raise ValueError(f"threads is {threads}; it can be 1 to {len(own)} here")
+    own = own[:threads]
+    where = environment()
+    say(f"{recipe.name}: {CHECK_STEPS} steps of this engine, which all others must reproduce")
+    problem = make_problem(recipe, images=images, check_steps=CHECK_STEPS)
+    chosen = [ENGINE]
+    left_out = {}
+    for name in against:
+        ways = variants(name, problem)
+        missing = missing_package(name)
+        if missing:
+            left_out[name] = f"{missing} is not installed"
+            say(f"{name}: left out, {left_out[name]}")
+        else:
+            chosen += ways
+    with ExitStack() as stack:
+        entries = [_enter(variant, problem, own, stack, say) for variant in chosen]
+        check(problem, entries)
+        if problem.has_dropout:
+            say("compared without dropout, whose random masks differ; timed with it")
+        peaks, loads = _take_turns(entries, rounds, seconds, say)
+    return {
+        "kind": "training step",
+        "recipe": recipe.name,
+        "environment": where,
+        "settings": {
+            "rounds": rounds,
+            "seconds_per_turn": seconds,
+            "threads": len(own),
+            "batch_size": recipe.batch_size,
+            "images": len(problem.images),
+            "generator_passes": 1 if recipe.same_noise else 2,
+        },
+        "load_average": {"before": where["load_average"], "rounds": loads},
+        "check": {
+            "steps": CHECK_STEPS,
+            "tolerance": TOLERANCE,
+            "dropout": "left out" if problem.has_dropout else "none",
+            "losses": problem.check_losses.round(6).tolist(),
+        },
+        "flops_per_step": step_flops(problem),
+        "peak_gflops": _summary([peak / 1e9 for peak in peaks]),
+        "left_out": left_out,
+        **_scores(entries, problem, peaks),
+    }
+
+
+def check(problem: Problem, entries: Sequence[Entry]) -> None:
+    """Compare everyone's losses with the engine's, step by step.
+
+    Raises:
+        CheckError: somebody's differ by more than the tolerance.
+    """
+    wanted = np.asarray(problem.check_losses, "float64")
+    wrong = []
+    for entry in entries:
+        if entry.losses is None:
+            continue
+        errors = np.abs(entry.losses - wanted) / np.maximum(1.0, np.abs(wanted))
+        entry.difference = float(errors.max())
+        if not entry.difference <= TOLERANCE:  # also where it is NaN
+            step = int(np.argmax(~(errors <= TOLERANCE).all(axis=1)))
+            wrong.append(
+                f"{entry.variant.framework} ({entry.variant.name}) has d_loss, g_loss = "
+                f"{entry.losses[step].tolist()} in step {step + 1}, this engine has "
+                f"{wanted[step].tolist()}"
+            )
+    if wrong:
+        raise CheckError(
+            "not the same training, so there is nothing to compare: " + "; ".join(wrong)
+        )
+
+
+def _enter(
+    variant: Variant, problem: Problem, own: Sequence[int], stack: ExitStack, say: Say
+) -> Entry:
+    """Start a contestant, compute its losses and make its first steps (where it compiles)."""
+    say(f"{variant.framework}: {variant.name}")
+    entry = Entry(variant, None)
+    try:
+        entry.worker = worker = Worker(variant, problem, own)
+        stack.callback(worker.close)
+        entry.losses = np.asarray(worker.losses(), "float64")
+        worker.run(worker.chunk)
+    except WorkerError as error:
+        entry.drop(str(error))
+        if variant is ENGINE:
+            raise
+        say(f"  left out: {error}")
+    return entry
+
+
+def _take_turns(
+    entries: Sequence[Entry], rounds: int, seconds: float, say: Say
+) -> tuple[list[float], list[float | None]]:
+    """Time everyone once per round, in an order that moves on; the peaks and loads of the rounds.
+
+    A round in which somebody failed is left out for all.
+    """
+    engine = entries[0]
+    assert engine.worker is not None
+    for entry in entries:
+        if entry.worker:
+            pace = entry.worker.run(entry.worker.chunk) / entry.worker.chunk
+            chunks = max(1, round(seconds / (pace * entry.worker.chunk)))
+            entry.steps = chunks * entry.worker.chunk
+    peaks: list[float] = []
+    loads: list[float | None] = []
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
+        present = [entry for entry in entries if entry.worker]
+        first = number % len(present)
+        for entry in present[first:] + present[:first]:
+            assert entry.worker is not None
+            try:
+                entry.step_seconds.append(entry.worker.run(entry.steps) / entry.steps)
+            except WorkerError as error:
+                if entry is engine:
+                    raise
+                entry.drop(f"stopped in round {number + 1}: {error}")
+                say(f"  {entry.variant.framework} ({entry.variant.name}) {entry.note}")
+        peaks.append(engine.worker.peak(_PEAK_SECONDS))
+        loads.append(load_average())
+    return peaks, loads
+
+
+def _scores(entries: Sequence[Entry], problem: Problem, peaks: Sequence[float]) -> dict[str, Any]:
+    engine = np.array(entries[0].step_seconds)
+    flops = step_flops(problem)
+    contestants: list[dict[str, Any]] = []
+    best: dict[str, str] = {}
+    for entry in sorted(entries, key=lambda entry: np.median(entry.step_seconds or np.inf)):
+        name = entry.variant.framework
+        score: dict[str, Any] = {
+            "framework": name,
+            "variant": entry.variant.name,
+            "version": framework_version(name),
+        }
+        contestants.append(score)
+        if entry.note:
+            score["left_out"] = entry.note
+            continue
+        best.setdefault(name, entry.variant.name)
+        own = np.array(entry.step_seconds)
+        score["steps_per_turn"] = entry.steps
+        score["largest_difference"] = entry.difference
+        score["step_ms"] = _summary(own * 1e3)
+        score["gflops"] = _round(flops / np.median(own) / 1e9)
+        score["times_the_engine"] = _summary(own / engine)
+    achieved = flops / float(np.median(engine))
+    return {
+        "fraction_of_peak": {
+            "of_median": _round(achieved / np.median(peaks)),
+            "of_highest": _round(achieved / max(peaks)),
+        },
+        "contestants": contestants,
+        "best": best,
+    }
+
+
+def _summary(values: Any) -> dict[str, Any]:
+    q1, median, q3 = np.percentile(values, [25, 50, 75])
+    return {
+        "median": _round(median),
+        "q1": _round(q1),
+        "q3": _round(q3),
+        "min": _round(np.min(values)),
+        "max": _round(np.max(values)),
+        "rounds": [_round(value) for value in values],
+    }
+
+
+def _round(value: Any) -> float:
+    """Five digits are more than any clock here is good for."""
+    return float(f"{float(value):.5g}")

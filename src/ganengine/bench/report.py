@@ -1,0 +1,128 @@
+"""A result on the screen and in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ganengine.bench.contestants import FRAMEWORKS
+
+Result = dict[str, Any]
+
+NAMES = {"ganengine": "ganengine", **FRAMEWORKS}
+
+
+def show(result: Result, console: Console) -> None:
+    """Print a result as a table with a verdict below."""
+    console.print(render(result))
+
+
+def render(result: Result) -> RenderableType:
+    """The table: one row per contestant, the fastest first; then the verdict."""
+    where, settings = result["environment"], result["settings"]
+    table = Table(title=f"{result['recipe']}: one training step, batch {settings['batch_size']}")
+    table.add_column("framework")
+    table.add_column("way")
+    table.add_column("ms (quartiles)", justify="right")
+    table.add_column("times the engine (quartiles)", justify="right")
+    for score in result["contestants"]:
+        name = NAMES[score["framework"]]
+        if "left_out" in score:
+            table.add_row(name, score["variant"], Text(score["left_out"], "yellow"))
+            continue
+        step, ratio = score["step_ms"], score["times_the_engine"]
+        leads = result["best"][score["framework"]] == score["variant"]
+        table.add_row(
+            name,
+            score["variant"],
+            f"{step['median']:.3f} ({step['q1']:.3f}-{step['q3']:.3f})",
+            f"{ratio['median']:.2f} ({ratio['q1']:.2f}-{ratio['q3']:.2f})",
+            style="bold" if leads else None,
+        )
+    for name, reason in result["left_out"].items():
+        table.add_row(NAMES[name], "", Text(reason, "yellow"))
+    lines = [
+        f"{where['cpu']}, {settings['threads']} threads each, {where['instruction_set']}; "
+        + ", ".join(f"{name} {version}" for name, version in where["versions"].items()),
+        f"{settings['rounds']} rounds, in each a turn of {settings['seconds_per_turn']:g} s for "
+        "everyone; medians, and the ratio is taken in each round",
+        *(f"[bold]{line}[/]" for line in verdicts(result)),
+        *warnings(result),
+    ]
+    return Group(table, *(Text.from_markup(line) for line in lines))
+
+
+def verdicts(result: Result) -> list[str]:
+    """What the numbers say, one sentence per framework and one on the machine's limit."""
+    lines = []
+    for score in result["contestants"]:
+        name = score["framework"]
+        if name == "ganengine" or result["best"].get(name) != score["variant"]:
+            continue
+        ratio = score["times_the_engine"]["median"]
+        lines.append(f"{ratio:.2f} times as fast as {NAMES[name]} at its best ({score['variant']})")
+    peak, fraction = result["peak_gflops"], result["fraction_of_peak"]
+    lines.append(
+        f"{fraction['of_median']:.0%} of the measured peak of {peak['median']:.0f} GFLOP/s "
+        f"({fraction['of_highest']:.0%} of its highest, {peak['max']:.0f}); "
+        f"the step needs {result['flops_per_step'] / 1e6:.0f} MFLOP"
+    )
+    return lines
+
+
+def warnings(result: Result) -> list[str]:
+    """Why the numbers should not be trusted, if so."""
+    lines = []
+    before = result["load_average"]["before"]
+    if before is not None and before > 0.5:
+        lines.append(
+            f"[yellow]other work was running (load average {before:.1f} at the start): "
+            "measure again on an idle machine[/]"
+        )
+    steps = next(s for s in result["contestants"] if s["framework"] == "ganengine")["step_ms"]
+    if steps["q3"] > 1.15 * steps["q1"]:
+        lines.append(
+            f"[yellow]this engine's own rounds differ widely ({steps['q1']:.2f} to "
+            f"{steps['q3']:.2f} ms between the quartiles)[/]"
+        )
+    return lines
+
+
+def save(result: Result, path: Path) -> None:
+    """Write a result as JSON; the file is complete or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(_text(result) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def load(path: Path) -> Result:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        ValueError: the file is no result of this bench.
+    """
+    try:
+        result: Result = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(result, dict) or "contestants" not in result:
+        raise ValueError(f"{path} is no result of ganengine bench")
+    return result
+
+
+def _text(value: Any, margin: str = "") -> str:
+    """JSON with one line per entry, but a list of numbers on one: people read these files."""
+    inner = margin + "  "
+    if isinstance(value, dict):
+        entries = [f"{inner}{json.dumps(key)}: {_text(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(entries) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        return "[\n" + ",\n".join(inner + _text(item, inner) for item in value) + f"\n{margin}]"
+    return json.dumps(value, ensure_ascii=False)
