@@ -1,0 +1,25 @@
+// Guarded memory, and traps: inside the executor only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace simt {
+
+constexpr int kPoison = 0xFF;  // four such bytes are a NaN, eight are the integer -1
+
+// `bytes` of writable memory, a multiple of the page size, between two unreadable pages.
+char* map_pages(std::size_t bytes);
+
+// `bytes` of poison, flush with the unreadable page after them, or else with the one before.
+char* allocate(std::size_t bytes, bool at_end, const char* name);
+void release(char* data);
+
+// From now on a fault while a kernel runs calls `leave`, which must not return. A fault while
+// `in_kernel` gives false takes the course it would have taken without the executor.
+void catch_traps(bool (*in_kernel)(), void (*leave)());
+
+// What the last fault was, and where; "" if there was none since this was last called.
+std::string take_trap();
+
+}  // namespace simt
