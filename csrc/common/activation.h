@@ -12,12 +12,13 @@
 
 #include <cmath>
 #include <string_view>
+#include <type_traits>
 
 #include "common/check.h"
 
 // Kernels are compiled once per instruction set: a function that they share has internal linkage
 // ("static inline"), lest the linker keep one copy, built for a better machine, for all of them.
-#if defined(__CUDACC__) || defined(GE_SIMT)
+#ifdef __CUDACC__
 #define GE_HOST_DEVICE __host__ __device__
 #else
 #define GE_HOST_DEVICE
@@ -67,6 +68,23 @@ GE_HOST_DEVICE static inline float activate_backward(float dy, float y, Activati
             return dy * y * (1.0f - y);
         default:
             return dy;
+    }
+}
+
+// Calls f with the activation as a compile-time constant, so that a loop in f does not branch on it.
+template <class F>
+GE_HOST_DEVICE static inline void with_activation(Activation activation, F&& f) {
+    switch (activation) {
+        case Activation::relu:
+            return f(std::integral_constant<Activation, Activation::relu>{});
+        case Activation::leaky_relu:
+            return f(std::integral_constant<Activation, Activation::leaky_relu>{});
+        case Activation::tanh:
+            return f(std::integral_constant<Activation, Activation::tanh>{});
+        case Activation::sigmoid:
+            return f(std::integral_constant<Activation, Activation::sigmoid>{});
+        default:
+            return f(std::integral_constant<Activation, Activation::linear>{});
     }
 }
 

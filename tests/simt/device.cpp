@@ -1,6 +1,8 @@
 // The device that the executor plays; tests set its size to reach each way a launcher can plan.
 #include "cuda/device.h"
 
+#include "simt.h"
+
 namespace {
 ge::DeviceLimits limits = {
     .multiprocessors = 132, .shared_bytes_per_block = 227 * 1024, .capability = 90};
@@ -30,4 +32,5 @@ const DeviceLimits& current_device_limits() {
 
 extern "C" void simt_set_device(int multiprocessors, int shared_kilobytes, int capability) {
     limits = {multiprocessors, static_cast<std::size_t>(shared_kilobytes) * 1024, capability};
+    simt::most_shared_bytes = limits.shared_bytes_per_block;
 }

@@ -213,6 +213,8 @@ void run_block() {
 
 }  // namespace
 
+std::size_t most_shared_bytes = 227 * 1024;
+
 // ---- what simt.h declares ----------------------------------------------------------------------
 
 void run(const Launch& launch, const std::function<void()>& thread) {
@@ -221,7 +223,7 @@ void run(const Launch& launch, const std::function<void()>& thread) {
     const std::string kernel = "simt: " + std::string(launch.kernel);
     if (blocks == 0 || launch.grid.x > 0x7FFFFFFF || launch.grid.y > 65535 ||
         launch.grid.z > 65535 || block_size == 0 || block_size > 1024 || launch.block.z > 64 ||
-        launch.shared_bytes > 227 * 1024) {
+        launch.shared_bytes > most_shared_bytes) {
         throw std::runtime_error(kernel + ": invalid launch configuration");
     }
     while (threads.size() < block_size) {

@@ -90,6 +90,8 @@ struct Launch {
     std::size_t shared_bytes;
 };
 
+extern std::size_t most_shared_bytes;  // that a launch may ask for
+
 // Runs `thread` once for each thread of the grid. Throws std::runtime_error for a fault.
 void run(const Launch& launch, const std::function<void()>& thread);
 

@@ -1,0 +1,85 @@
+// How a product is cut into blocks: which tile, and into how many parts k.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cuda/device.h"
+#include "cuda/gemm.cuh"
+
+namespace ge {
+
+enum class TileChoice { automatic, small, large };
+
+// What a caller of a launcher may choose.
+struct GemmOptions {
+    Precision precision = Precision::tf32;
+    TileChoice tile = TileChoice::automatic;
+    float* workspace = nullptr;         // for the parts of a split k, 16-byte aligned; in use until
+    std::int64_t workspace_floats = 0;  // the launched kernels are done. None: k is not split
+};
+
+// tf32 and bf16 tensor cores came with compute capability 8.0; before, fp32 stands in.
+inline Precision precision_here(Precision wanted) {
+    return current_device_limits().capability < 80 ? Precision::fp32 : wanted;
+}
+
+// Parts of k that occupy the device's multiprocessors, each at least `least` of k deep.
+inline int wanted_splits(std::int64_t tiles, int k, int least) {
+    const std::int64_t idle =
+        current_device_limits().multiprocessors / std::max<std::int64_t>(tiles, 1);
+    return static_cast<int>(std::max<std::int64_t>(std::min<std::int64_t>(idle, k / least), 1));
+}
+
+template <class Tile>
+std::int64_t tiles_of(int m, int n) {
+    return std::int64_t{(m + Tile::kTileM - 1) / Tile::kTileM} *
+           std::max((n + Tile::kTileN - 1) / Tile::kTileN, 1);
+}
+
+// A part of k must be worth the second launch that adds up the parts.
+template <class Tile>
+constexpr int kLeastDepth = Tile::kTileM >= 128 ? 256 : 512;
+
+// Large tiles pay where they occupy the device, if need be by splitting k.
+inline bool prefers_large_tile(int m, int n, int k) {
+    const DeviceLimits& device = current_device_limits();
+    const std::int64_t tiles = tiles_of<LargeTile>(m, n);
+    return 2 * tiles * wanted_splits(tiles, k, kLeastDepth<LargeTile>) >= device.multiprocessors;
+}
+
+// Completes `product` (a, b, epilogue, m, n, k are set) for this tile, and takes what it needs from
+// the workspace.
+template <class Tile, class Product>
+void plan(Product& product, GemmOptions& options) {
+    const std::int64_t part_floats = std::int64_t{product.m} * (product.n + 1);
+    const std::int64_t tiles = tiles_of<Tile>(product.m, product.n);
+    const std::int64_t wanted = wanted_splits(tiles, product.k, kLeastDepth<Tile>);
+    const std::int64_t room = options.workspace_floats / std::max<std::int64_t>(part_floats, 1);
+    const int splits = static_cast<int>(std::clamp<std::int64_t>(room, 1, wanted));
+    const int steps = (product.k + Tile::kTileK - 1) / Tile::kTileK;
+    const int steps_each = std::max((steps + splits - 1) / splits, 1);
+    product.k_per_split = steps_each * Tile::kTileK;
+    product.splits = std::max((steps + steps_each - 1) / steps_each, 1);
+    GE_CHECK(tiles * product.splits <= INT32_MAX, "the matrix product is too large for one launch");
+    product.blocks = static_cast<int>(tiles * product.splits);
+    product.partials = options.workspace;
+    if (product.splits == 1) return;
+    const std::int64_t taken =
+        (product.splits * part_floats + 3) / 4 * 4;  // keeps 16-byte alignment
+    options.workspace += taken;
+    options.workspace_floats -= std::min(taken, options.workspace_floats);
+}
+
+// After the kernel that ran `product`: adds up the parts of k, if it was split.
+template <class A, class B, class Epilogue>
+void finish_splits(const Product<A, B, Epilogue>& product, cudaStream_t stream) {
+    if (product.blocks == 0 || product.splits == 1) return;
+    constexpr int kThreads = 256;
+    const std::int64_t threads = std::int64_t{product.m} * ((product.n + 3) / 4 + 1);
+    launch<sum_splits_kernel<Epilogue>>(
+        {.grid = blocks_for(threads, kThreads), .block = kThreads, .stream = stream},
+        product.partials, product.splits, product.m, product.n, product.epilogue);
+}
+
+}  // namespace ge
