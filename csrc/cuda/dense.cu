@@ -16,6 +16,7 @@
 // other's blocks.
 #include "cuda/dense.h"
 #include "cuda/gemm_matrix.cuh"
+#include "cuda/gemm_plan.cuh"
 
 namespace ge {
 namespace {

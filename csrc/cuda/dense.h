@@ -2,7 +2,8 @@
 #pragma once
 
 #include "common/activation.h"
-#include "cuda/gemm_plan.h"
+#include "cuda/gemm_options.h"
+#include "cuda/launch.h"
 
 namespace ge {
 

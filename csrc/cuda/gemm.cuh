@@ -61,7 +61,7 @@ struct Product {
     B b;
     Epilogue epilogue;
     int m, n, k;
-    // Set by plan() (gemm_plan.h):
+    // Set by plan() (gemm_plan.cuh):
     int blocks = 0;             // tiles of C times splits; 0: nothing to do
     int splits = 1;             // parts of k, each computed by other blocks
     int k_per_split = 0;        // a multiple of kTileK

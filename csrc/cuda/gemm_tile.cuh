@@ -3,12 +3,11 @@
 
 #include <cstdint>
 
+#include "cuda/gemm_options.h"
 #include "cuda/launch.h"
 #include "cuda/ptx.cuh"
 
 namespace ge {
-
-enum class Precision { fp32, tf32, bf16 };
 
 // The tile of C that one block computes, and how its warps divide it: each has kWarpRows x
 // kWarpColumns of C, for one of kWarpsK parts of every kTileK steps of k.

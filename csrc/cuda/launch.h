@@ -91,11 +91,13 @@ void launch(const LaunchConfig& config, const Args&... args) {
                config.where);
 }
 
+#ifdef __CUDACC__
 // The block's dynamic shared memory, as large as the launch asked for.
 __device__ inline float* dynamic_shared() {
     extern __shared__ float4 dynamic_shared_memory[];  // float4: aligned for 16-byte accesses
     return reinterpret_cast<float*>(dynamic_shared_memory);
 }
+#endif
 
 #endif
 

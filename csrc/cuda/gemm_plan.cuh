@@ -6,18 +6,9 @@
 
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
+#include "cuda/gemm_options.h"
 
 namespace ge {
-
-enum class TileChoice { automatic, small, large };
-
-// What a caller of a launcher may choose.
-struct GemmOptions {
-    Precision precision = Precision::tf32;
-    TileChoice tile = TileChoice::automatic;
-    float* workspace = nullptr;         // for the parts of a split k, 16-byte aligned; in use until
-    std::int64_t workspace_floats = 0;  // the launched kernels are done. None: k is not split
-};
 
 // tf32 and bf16 tensor cores came with compute capability 8.0; before, fp32 stands in.
 inline Precision precision_here(Precision wanted) {
