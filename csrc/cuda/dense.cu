@@ -14,11 +14,14 @@
 // it saves, so if f is not linear a first kernel writes dz once (12 bytes an element, against
 // 4 * in_features FLOP); dx and dW still share a launch, which fills the last wave of each with the
 // other's blocks.
-#include "cuda/dense.h"
 #include "cuda/gemm_matrix.cuh"
 #include "cuda/gemm_plan.cuh"
+#include "cuda/kernels.h"
 
 namespace ge {
+
+GemmOptions gemm_options;
+
 namespace {
 
 using Forward = Product<MatrixLoader<true>, MatrixLoader<true>, MatrixEpilogue>;
@@ -71,30 +74,11 @@ __global__ void dense_output_gradient_kernel(const float* dy,  // [count]
     if (i < count) dz[i] = activate_backward(dy[i], y[i], activation, slope);
 }
 
-// Calls f with the precision that the device has for the wanted one, as a compile-time constant.
-template <class F>
-void with_precision(Precision wanted, F&& f) {
-    switch (precision_here(wanted)) {
-        case Precision::fp32:
-            return f(std::integral_constant<Precision, Precision::fp32>{});
-        case Precision::tf32:
-            return f(std::integral_constant<Precision, Precision::tf32>{});
-        case Precision::bf16:
-            return f(std::integral_constant<Precision, Precision::bf16>{});
-    }
-}
-
-bool use_large_tile(const GemmOptions& options, bool preferred) {
-    const bool fits = kSharedBytes<LargeTile, MatrixLoader<true>> <=
-                      current_device_limits().shared_bytes_per_block;
-    return fits &&
-           (options.tile == TileChoice::automatic ? preferred : options.tile == TileChoice::large);
-}
-
 template <class Tile>
-void run_forward(Forward product, GemmOptions options, cudaStream_t stream) {
-    plan<Tile>(product, options);
-    with_precision(options.precision, [&](auto precision) {
+void run_forward(Forward product, cudaStream_t stream) {
+    Workspace workspace = gemm_options.workspace;
+    plan<Tile>(product, workspace);
+    with_precision([&](auto precision) {
         launch<dense_forward_kernel<precision.value, Tile>>(
             {.grid = static_cast<unsigned>(product.blocks),
              .block = Tile::kThreads,
@@ -120,7 +104,7 @@ struct BackwardArguments {
 template <class Tile, bool kFused>
 void run_backward(const OutputGradient<kFused, true>& rows,
                   const OutputGradient<kFused, false>& columns, const BackwardArguments& to,
-                  GemmOptions options, cudaStream_t stream) {
+                  cudaStream_t stream) {
     InputGradient<kFused> dx = {.a = rows,
                                 .b = {to.weight, to.out_features, to.in_features},
                                 .epilogue = {.out = to.dx, .n = to.in_features},
@@ -137,11 +121,12 @@ void run_backward(const OutputGradient<kFused, true>& rows,
                                       .m = to.out_features,
                                       .n = to.dweight == nullptr ? 0 : to.in_features,
                                       .k = to.batch};
-    if (to.dx != nullptr && dx.m > 0 && dx.n > 0) plan<Tile>(dx, options);
-    if (dweight.m > 0 && (dweight.n > 0 || to.dbias != nullptr)) plan<Tile>(dweight, options);
+    Workspace workspace = gemm_options.workspace;
+    if (to.dx != nullptr && dx.m > 0 && dx.n > 0) plan<Tile>(dx, workspace);
+    if (dweight.m > 0 && (dweight.n > 0 || to.dbias != nullptr)) plan<Tile>(dweight, workspace);
     GE_CHECK(dx.blocks <= INT32_MAX - dweight.blocks, "the gradients are too large for one launch");
     if (dx.blocks + dweight.blocks == 0) return;
-    with_precision(options.precision, [&](auto precision) {
+    with_precision([&](auto precision) {
         launch<dense_backward_kernel<precision.value, Tile, kFused>>(
             {.grid = static_cast<unsigned>(dx.blocks + dweight.blocks),
              .block = Tile::kThreads,
@@ -153,83 +138,85 @@ void run_backward(const OutputGradient<kFused, true>& rows,
     finish_splits(dweight, stream);
 }
 
+void launch_output_gradient(const float* dy, const float* y, float* dz, std::int64_t count,
+                            Activation activation, float slope, cudaStream_t stream) {
+    constexpr int kThreads = 256;
+    if (count == 0) return;
+    launch<dense_output_gradient_kernel>(
+        {.grid = blocks_for(count, kThreads), .block = kThreads, .stream = stream}, dy, y, dz,
+        count, activation, slope);
+}
+
 }  // namespace
 
 void launch_dense_forward(const float* x, const float* weight, const float* bias, float* y,
-                          int batch, int in_features, int out_features, Activation activation,
-                          float slope, const GemmOptions& options, cudaStream_t stream) {
+                          int64_t batch, int64_t in_features, int64_t out_features,
+                          Activation activation, float slope, cudaStream_t stream) {
     if (batch == 0 || out_features == 0) return;
-    const Forward product = {.a = {x, batch, in_features},
-                             .b = {weight, out_features, in_features},
-                             .epilogue = {.out = y,
-                                          .n = out_features,
-                                          .bias = bias,
-                                          .activation = activation,
-                                          .slope = slope},
-                             .m = batch,
-                             .n = out_features,
-                             .k = in_features};
-    if (use_large_tile(options, prefers_large_tile(batch, out_features, in_features))) {
-        run_forward<LargeTile>(product, options, stream);
+    const int m = to_int(batch), n = to_int(out_features), k = to_int(in_features);
+    const Forward product = {
+        .a = {x, m, k},
+        .b = {weight, n, k},
+        .epilogue = {.out = y, .n = n, .bias = bias, .activation = activation, .slope = slope},
+        .m = m,
+        .n = n,
+        .k = k};
+    if (use_large_tile<MatrixLoader<true>>(large_tile_pays(m, n, k))) {
+        run_forward<LargeTile>(product, stream);
     } else {
-        run_forward<SmallTile>(product, options, stream);
+        run_forward<SmallTile>(product, stream);
     }
 }
 
 void launch_dense_backward(const float* dy, const float* x, const float* weight, const float* y,
-                           float* dz, float* dx, float* dweight, float* dbias, int batch,
-                           int in_features, int out_features, Activation activation, float slope,
-                           bool accumulate, const GemmOptions& options, cudaStream_t stream) {
-    const BackwardArguments to = {x,     weight,      dx,           dweight,   dbias,
-                                  batch, in_features, out_features, accumulate};
-    const bool large_pays =
-        (dx == nullptr || prefers_large_tile(batch, in_features, out_features)) &&
-        (dweight == nullptr || prefers_large_tile(out_features, in_features, batch));
+                           float* dz, float* dx, float* dweight, float* dbias, int64_t batch,
+                           int64_t in_features, int64_t out_features, Activation activation,
+                           float slope, bool accumulate, cudaStream_t stream) {
+    const int rows = to_int(batch), inputs = to_int(in_features), outputs = to_int(out_features);
+    const BackwardArguments to = {x, weight, dx, dweight, dbias, rows, inputs, outputs, accumulate};
     const bool linear = activation == Activation::linear;
-    const bool large = (linear || dz != nullptr) && use_large_tile(options, large_pays);
+    const bool pays = (dx == nullptr || large_tile_pays(rows, inputs, outputs)) &&
+                      (dweight == nullptr || large_tile_pays(outputs, inputs, rows));
+    const bool large = (linear || dz != nullptr) && use_large_tile<MatrixLoader<true>>(pays);
     if (large && !linear) {
-        constexpr int kThreads = 256;
-        const std::int64_t count = std::int64_t{batch} * out_features;
-        if (count > 0) {
-            launch<dense_output_gradient_kernel>(
-                {.grid = blocks_for(count, kThreads), .block = kThreads, .stream = stream}, dy, y,
-                dz, count, activation, slope);
-        }
+        launch_output_gradient(dy, y, dz, batch * out_features, activation, slope, stream);
         dy = dz;
     }
-    if (large || linear) {
-        const MatrixLoader<true> rows(dy, batch, out_features);
-        const MatrixLoader<false> columns(dy, batch, out_features);
-        if (large) return run_backward<LargeTile, false>(rows, columns, to, options, stream);
-        return run_backward<SmallTile, false>(rows, columns, to, options, stream);
+    if (large) {
+        run_backward<LargeTile, false>({dy, rows, outputs}, {dy, rows, outputs}, to, stream);
+    } else if (linear) {
+        run_backward<SmallTile, false>({dy, rows, outputs}, {dy, rows, outputs}, to, stream);
+    } else {
+        run_backward<SmallTile, true>({{dy, rows, outputs}, {y, rows, outputs}, activation, slope},
+                                      {{dy, rows, outputs}, {y, rows, outputs}, activation, slope},
+                                      to, stream);
     }
-    const ActivationGradientLoader<true> rows = {
-        {dy, batch, out_features}, {y, batch, out_features}, activation, slope};
-    const ActivationGradientLoader<false> columns = {
-        {dy, batch, out_features}, {y, batch, out_features}, activation, slope};
-    run_backward<SmallTile, true>(rows, columns, to, options, stream);
 }
 
-void launch_matmul(const float* a, const float* b, float* c, int m, int n, int k, bool transpose_a,
-                   bool transpose_b, const GemmOptions& options, cudaStream_t stream) {
+void launch_matmul(const float* a, const float* b, float* c, int64_t m, int64_t n, int64_t k,
+                   bool transpose_a, bool transpose_b, cudaStream_t stream) {
     constexpr Activation kLinear = Activation::linear;
     if (m == 0 || n == 0) return;
     if (!transpose_a && transpose_b) {  // as y = x weight^T
-        return launch_dense_forward(a, b, nullptr, c, m, k, n, kLinear, 0.0f, options, stream);
+        return launch_dense_forward(a, b, nullptr, c, m, k, n, kLinear, 0.0f, stream);
     }
     if (!transpose_a) {  // as dx = dz weight
         return launch_dense_backward(a, nullptr, b, nullptr, nullptr, c, nullptr, nullptr, m, n, k,
-                                     kLinear, 0.0f, false, options, stream);
+                                     kLinear, 0.0f, false, stream);
     }
     if (!transpose_b) {  // as dweight = dz^T x
         return launch_dense_backward(a, b, nullptr, nullptr, nullptr, nullptr, c, nullptr, k, n, m,
-                                     kLinear, 0.0f, false, options, stream);
+                                     kLinear, 0.0f, false, stream);
     }
-    BothTransposed product = {
-        .a = {a, k, m}, .b = {b, n, k}, .epilogue = {.out = c, .n = n}, .m = m, .n = n, .k = k};
-    GemmOptions rest = options;
-    plan<SmallTile>(product, rest);
-    with_precision(options.precision, [&](auto precision) {
+    BothTransposed product = {.a = {a, to_int(k), to_int(m)},
+                              .b = {b, to_int(n), to_int(k)},
+                              .epilogue = {.out = c, .n = to_int(n)},
+                              .m = to_int(m),
+                              .n = to_int(n),
+                              .k = to_int(k)};
+    Workspace workspace = gemm_options.workspace;
+    plan<SmallTile>(product, workspace);
+    with_precision([&](auto precision) {
         launch<matmul_both_transposed_kernel<precision.value>>(
             {.grid = static_cast<unsigned>(product.blocks),
              .block = SmallTile::kThreads,

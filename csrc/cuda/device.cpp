@@ -41,9 +41,7 @@ std::string compute_capability(int device) {
            std::to_string(attribute(cudaDevAttrComputeCapabilityMinor, device));
 }
 
-int runtime_version() {
-    return CUDART_VERSION;
-}
+int runtime_version() { return CUDART_VERSION; }
 
 int driver_version() {
     int version = 0;

@@ -1,4 +1,4 @@
-// What a caller may choose about matrix products.
+// What may be chosen about matrix products: one setting for all that are launched from then on.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,19 @@ enum class Precision { fp32, tf32, bf16 };
 
 enum class TileChoice { automatic, small, large };
 
+// Device memory for the parts of a split k, 16-byte aligned, in use until the launched kernels are
+// done. Without it, k is not split.
+struct Workspace {
+    float* data = nullptr;
+    std::int64_t floats = 0;
+};
+
 struct GemmOptions {
     Precision precision = Precision::tf32;
     TileChoice tile = TileChoice::automatic;
-    // Device memory for the parts of a split k, 16-byte aligned, in use until the launched kernels
-    // are done. Without it, k is not split.
-    float* workspace = nullptr;
-    std::int64_t workspace_floats = 0;
+    Workspace workspace;
 };
+
+extern GemmOptions gemm_options;  // in dense.cu
 
 }  // namespace ge

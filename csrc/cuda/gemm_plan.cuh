@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
+#include <type_traits>
 
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
@@ -10,9 +12,27 @@
 
 namespace ge {
 
-// tf32 and bf16 tensor cores came with compute capability 8.0; before, fp32 stands in.
-inline Precision precision_here(Precision wanted) {
-    return current_device_limits().capability < 80 ? Precision::fp32 : wanted;
+// Calls f with the precision in use as a compile-time constant. Tensor cores for tf32 and bf16 came
+// with compute capability 8.0; on older devices fp32 stands in.
+template <class F>
+void with_precision(F&& f) {
+    if (current_device_limits().capability >= 80) {
+        switch (gemm_options.precision) {
+            case Precision::tf32:
+                return f(std::integral_constant<Precision, Precision::tf32>{});
+            case Precision::bf16:
+                return f(std::integral_constant<Precision, Precision::bf16>{});
+            case Precision::fp32:
+                break;
+        }
+    }
+    f(std::integral_constant<Precision, Precision::fp32>{});
+}
+
+// A size for a kernel, which counts in int.
+inline int to_int(std::int64_t size) {
+    GE_CHECK(size <= INT32_MAX, "a dimension of " + std::to_string(size) + " is too large");
+    return static_cast<int>(size);
 }
 
 // Parts of k that occupy the device's multiprocessors, each at least `least` of k deep.
@@ -33,20 +53,28 @@ template <class Tile>
 constexpr int kLeastDepth = Tile::kTileM >= 128 ? 256 : 512;
 
 // Large tiles pay where they occupy the device, if need be by splitting k.
-inline bool prefers_large_tile(int m, int n, int k) {
-    const DeviceLimits& device = current_device_limits();
+inline bool large_tile_pays(int m, int n, int k) {
     const std::int64_t tiles = tiles_of<LargeTile>(m, n);
-    return 2 * tiles * wanted_splits(tiles, k, kLeastDepth<LargeTile>) >= device.multiprocessors;
+    const std::int64_t blocks = tiles * wanted_splits(tiles, k, kLeastDepth<LargeTile>);
+    return 2 * blocks >= current_device_limits().multiprocessors;
+}
+
+// `pays`, unless a tile was asked for or the device has too little shared memory.
+template <class A>
+bool use_large_tile(bool pays) {
+    if (kSharedBytes<LargeTile, A> > current_device_limits().shared_bytes_per_block) return false;
+    return gemm_options.tile == TileChoice::automatic ? pays
+                                                      : gemm_options.tile == TileChoice::large;
 }
 
 // Completes `product` (a, b, epilogue, m, n, k are set) for this tile, and takes what it needs from
 // the workspace.
 template <class Tile, class Product>
-void plan(Product& product, GemmOptions& options) {
+void plan(Product& product, Workspace& workspace) {
     const std::int64_t part_floats = std::int64_t{product.m} * (product.n + 1);
     const std::int64_t tiles = tiles_of<Tile>(product.m, product.n);
     const std::int64_t wanted = wanted_splits(tiles, product.k, kLeastDepth<Tile>);
-    const std::int64_t room = options.workspace_floats / std::max<std::int64_t>(part_floats, 1);
+    const std::int64_t room = workspace.floats / std::max<std::int64_t>(part_floats, 1);
     const int splits = static_cast<int>(std::clamp<std::int64_t>(room, 1, wanted));
     const int steps = (product.k + Tile::kTileK - 1) / Tile::kTileK;
     const int steps_each = std::max((steps + splits - 1) / splits, 1);
@@ -54,12 +82,12 @@ void plan(Product& product, GemmOptions& options) {
     product.splits = std::max((steps + steps_each - 1) / steps_each, 1);
     GE_CHECK(tiles * product.splits <= INT32_MAX, "the matrix product is too large for one launch");
     product.blocks = static_cast<int>(tiles * product.splits);
-    product.partials = options.workspace;
+    product.partials = workspace.data;
     if (product.splits == 1) return;
     const std::int64_t taken =
         (product.splits * part_floats + 3) / 4 * 4;  // keeps 16-byte alignment
-    options.workspace += taken;
-    options.workspace_floats -= std::min(taken, options.workspace_floats);
+    workspace.data += taken;
+    workspace.floats -= std::min(taken, workspace.floats);
 }
 
 // After the kernel that ran `product`: adds up the parts of k, if it was split.
