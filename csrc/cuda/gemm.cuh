@@ -127,7 +127,7 @@ __device__ void output_tile(const Product& product, const Place& place, const Pa
     const auto offset = [](int row, int column) {  // keeps neighbours g out of one bank
         return row * Tile::kTileN + ((column / 4 ^ (row / 4 & 1)) << 2);
     };
-    float* part = shared + patch.warp_k * kSize;
+    float* part = shared + patch.first_k / Tile::kWarpDepth * kSize;
 #pragma unroll
     for (int r = 0; r < Tile::kRows; ++r) {
 #pragma unroll

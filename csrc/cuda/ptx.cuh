@@ -65,13 +65,16 @@ __device__ __forceinline__ void cp_async_wait() {
 #endif
 }
 
-// The bits of x rounded to tf32 (10 bits of mantissa; nearest, ties away from zero).
+// x as an operand of mma_tf32, which reads its upper 19 bits (10 of mantissa) and drops the rest.
+//
+// Dropping alone would shrink every operand by half a unit of the last kept bit, on average.
+// Multiplying by 1 + u / 3 first, u = 2^-10, adds 1/3 to 2/3 of such a unit: what has no more bits
+// stays as it is, the error of others lies within (-2/3, 2/3] of a unit with a mean near 0, and its
+// root mean square is 0.30 units, against 0.29 for the nearest. cvt.rna.tf32 gives the nearest, but
+// is no instruction of the hardware: it becomes a compare, an add and a move for each operand, more
+// than the products themselves take. NaN and infinity stay what they are in both.
 __device__ __forceinline__ std::uint32_t to_tf32(float x) {
-    std::uint32_t bits = 0;
-#if __CUDA_ARCH__ >= 800
-    asm("cvt.rna.tf32.f32 %0, %1;\n" : "=r"(bits) : "f"(x));
-#endif
-    return bits;
+    return __float_as_uint(x * 1.00032552f);
 }
 
 // Two floats rounded to bf16 (nearest, ties to even), `low` in the lower half.

@@ -14,28 +14,20 @@ inline void cp_async_16(float* shared, const float* global, int bytes, GE_SIMT_H
 inline void cp_async_4(float* shared, const float* global, int bytes, GE_SIMT_HERE) {
     simt::cp_async(shared, global, bytes, 4, where);
 }
-inline void cp_async_commit() {
-    simt::cp_async_commit();
-}
+inline void cp_async_commit() { simt::cp_async_commit(); }
 template <int kGroups>
 void cp_async_wait() {
     simt::cp_async_wait(kGroups);
 }
 
-// Half a unit of the last kept place is added to the magnitude; a NaN stays one.
-inline std::uint32_t to_tf32(float x) {
-    const auto bits = std::bit_cast<std::uint32_t>(x);
-    return std::isfinite(x) ? (bits + 0x1000) & ~0x1FFFu : bits & ~0x1FFFu;
-}
+inline std::uint32_t to_tf32(float x) { return __float_as_uint(x * 1.00032552f); }
 
 inline std::uint32_t to_bf16(float x) {
     const auto bits = std::bit_cast<std::uint32_t>(x);
     if (std::isnan(x)) return 0x7FFF;
     return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
 }
-inline std::uint32_t to_bf16x2(float low, float high) {
-    return to_bf16(low) | to_bf16(high) << 16;
-}
+inline std::uint32_t to_bf16x2(float low, float high) { return to_bf16(low) | to_bf16(high) << 16; }
 
 struct MmaOperands {
     float d[4];

@@ -58,18 +58,10 @@ struct alignas(8) uint2 { unsigned x, y; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct alignas(4) uchar4 { unsigned char x, y, z, w; };
 // clang-format on
-inline float2 make_float2(float x, float y) {
-    return {x, y};
-}
-inline float4 make_float4(float x, float y, float z, float w) {
-    return {x, y, z, w};
-}
-inline uint2 make_uint2(unsigned x, unsigned y) {
-    return {x, y};
-}
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
-    return {x, y, z, w};
-}
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 
 using cudaStream_t = void*;
 using std::max;
@@ -180,16 +172,12 @@ using simt::dynamic_shared;
 
 #define GE_SIMT_HERE simt::Where where = simt::Where::current()
 
-inline void __syncthreads(GE_SIMT_HERE) {
-    simt::sync_threads(where);
-}
+inline void __syncthreads(GE_SIMT_HERE) { simt::sync_threads(where); }
 inline void __threadfence() {}
 inline unsigned __ballot_sync(unsigned mask, bool vote, GE_SIMT_HERE) {
     return simt::warp_operation<unsigned, simt::vote_lanes>(mask, vote, where);
 }
-inline void __syncwarp(unsigned mask = ~0u, GE_SIMT_HERE) {
-    __ballot_sync(mask, true, where);
-}
+inline void __syncwarp(unsigned mask = ~0u, GE_SIMT_HERE) { __ballot_sync(mask, true, where); }
 inline bool __any_sync(unsigned mask, bool vote, GE_SIMT_HERE) {
     return __ballot_sync(mask, vote, where) != 0;
 }
@@ -233,18 +221,8 @@ T __ldg(const T* address) {
 inline unsigned __umulhi(unsigned a, unsigned b) {
     return static_cast<unsigned>(std::uint64_t{a} * b >> 32);
 }
-inline float __fadd_rn(float a, float b) {
-    return a + b;
-}
-inline float __fmul_rn(float a, float b) {
-    return a * b;
-}
-inline float rsqrtf(float a) {
-    return 1.0f / std::sqrt(a);
-}
-inline unsigned __float_as_uint(float a) {
-    return std::bit_cast<unsigned>(a);
-}
-inline float __uint_as_float(unsigned a) {
-    return std::bit_cast<float>(a);
-}
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float rsqrtf(float a) { return 1.0f / std::sqrt(a); }
+inline unsigned __float_as_uint(float a) { return std::bit_cast<unsigned>(a); }
+inline float __uint_as_float(unsigned a) { return std::bit_cast<float>(a); }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -197,22 +198,50 @@ def test_votes_and_shuffles(cases: Cases) -> None:
     np.testing.assert_array_equal(y[5].reshape(2, 32), warps[:, down])
 
 
-@pytest.mark.parametrize(("case", "depth", "kept_bits"), [("mma tf32", 8, 10), ("mma bf16", 16, 7)])
+def _upper_bits(x: Array, bits: int) -> NDArray[np.float64]:
+    """x without its last bits: what is left in a register of which the first `bits` are read."""
+    mask = np.uint32(0xFFFFFFFF << (32 - bits) & 0xFFFFFFFF)
+    kept: Array = (x.view(np.uint32) & mask).view(np.float32)
+    return kept.astype(np.float64)
+
+
+def _as_tf32(x: Array) -> NDArray[np.float64]:
+    return _upper_bits(x * np.float32(1.00032552), 19)
+
+
+def _as_bf16(x: Array) -> NDArray[np.float64]:
+    bits = x.view(np.uint32)
+    return _upper_bits((bits + 0x7FFF + (bits >> 16 & 1)).view(np.float32), 16)
+
+
+@pytest.mark.parametrize(
+    ("case", "depth", "rounded"), [("mma tf32", 8, _as_tf32), ("mma bf16", 16, _as_bf16)]
+)
 def test_tensor_core_product_rounds_its_operands(
-    cases: Cases, case: str, depth: int, kept_bits: int
+    cases: Cases, case: str, depth: int, rounded: Callable[[Array], NDArray[np.float64]]
 ) -> None:
     x = np.random.default_rng(0).normal(size=24 * depth).astype(np.float32)
     y = cases.run(case, x, (16, 8), seed=1)
-    mantissa, exponent = np.frexp(x.astype(np.float64))
-    rounded = np.ldexp(
-        np.round(mantissa * 2.0 ** (kept_bits + 1)) / 2.0 ** (kept_bits + 1), exponent
-    )
-    a, b = rounded[: 16 * depth].reshape(16, depth), rounded[16 * depth :].reshape(depth, 8)
-    np.testing.assert_allclose(y, a @ b, rtol=0, atol=4e-6)
-    assert (
-        np.abs(y - x[: 16 * depth].reshape(16, depth) @ x[16 * depth :].reshape(depth, 8)).max()
-        > 1e-4
-    )
+
+    def product(values: NDArray[Any]) -> NDArray[Any]:
+        return values[: 16 * depth].reshape(16, depth) @ values[16 * depth :].reshape(depth, 8)
+
+    np.testing.assert_allclose(y, product(rounded(x)), rtol=0, atol=4e-6)
+    assert np.abs(y - product(x.astype(np.float64))).max() > 1e-4
+    exact = np.random.default_rng(1).integers(-128, 128, size=24 * depth).astype(np.float32)
+    np.testing.assert_array_equal(cases.run(case, exact, (16, 8), seed=1), product(exact))
+
+
+def test_tf32_operands_are_nearly_the_nearest() -> None:
+    """The claims that ptx.cuh makes of to_tf32, on evenly spread logarithms."""
+    x = np.exp(np.random.default_rng(0).uniform(-5, 5, 100_000)).astype(np.float32)
+    unit = np.ldexp(1.0, np.frexp(x)[1] - 11)  # of the last kept bit
+    error = (_as_tf32(x) - x) / unit
+    assert -0.67 < error.min() < error.max() < 0.67
+    assert abs(error.mean()) < 0.03
+    assert np.sqrt(np.mean(error**2)) < 0.31
+    kept = _upper_bits(x, 19).astype(np.float32)
+    np.testing.assert_array_equal(_as_tf32(kept), kept)
 
 
 def test_every_block_runs_once(cases: Cases) -> None:
