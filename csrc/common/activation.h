@@ -71,7 +71,8 @@ GE_HOST_DEVICE static inline float activate_backward(float dy, float y, Activati
     }
 }
 
-// Calls f with the activation as a compile-time constant, so that a loop in f does not branch on it.
+// Calls f with the activation as a compile-time constant, so that a loop in f does not branch on
+// it.
 template <class F>
 GE_HOST_DEVICE static inline void with_activation(Activation activation, F&& f) {
     switch (activation) {

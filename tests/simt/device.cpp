@@ -9,25 +9,15 @@ ge::DeviceLimits limits = {
 }
 
 namespace ge {
-int device_count() {
-    return 1;
-}
-std::string device_name(int device) {
-    return device == 0 ? "thread-by-thread executor" : "";
-}
+int device_count() { return 1; }
+std::string device_name(int device) { return device == 0 ? "thread-by-thread executor" : ""; }
 std::string compute_capability(int device) {
     if (device != 0) return "";
     return std::to_string(limits.capability / 10) + "." + std::to_string(limits.capability % 10);
 }
-int runtime_version() {
-    return 0;
-}
-int driver_version() {
-    return 0;
-}
-const DeviceLimits& current_device_limits() {
-    return limits;
-}
+int runtime_version() { return 0; }
+int driver_version() { return 0; }
+const DeviceLimits& current_device_limits() { return limits; }
 }  // namespace ge
 
 extern "C" void simt_set_device(int multiprocessors, int shared_kilobytes, int capability) {

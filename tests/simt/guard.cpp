@@ -157,9 +157,7 @@ extern "C" {
 void* simt_allocate(std::size_t bytes, int at_end, const char* name) {
     return simt::allocate(bytes, at_end != 0, name);
 }
-void simt_release(void* data) {
-    simt::release(static_cast<char*>(data));
-}
+void simt_release(void* data) { simt::release(static_cast<char*>(data)); }
 void simt_set_read_only(void* data) {
     const auto& it = simt::allocations.at(static_cast<char*>(data));
     mprotect(it.pages, static_cast<std::size_t>(it.end - it.pages), PROT_READ);

@@ -252,13 +252,9 @@ void run(const Launch& launch, const std::function<void()>& thread) {
     if (!message.empty()) throw std::runtime_error(kernel + message);
 }
 
-float* dynamic_shared() {
-    return reinterpret_cast<float*>(shared_memory);
-}
+float* dynamic_shared() { return reinterpret_cast<float*>(shared_memory); }
 
-Slot& own_slot() {
-    return current->slot;
-}
+Slot& own_slot() { return current->slot; }
 
 void fault(const std::string& what, Where where) {
     message = what + " at " + text(where);
@@ -325,9 +321,7 @@ void cp_async(void* shared, const void* global, int bytes, std::size_t size, Whe
     current->copies.push_back(copy);
 }
 
-void cp_async_commit() {
-    ++current->group;
-}
+void cp_async_commit() { ++current->group; }
 
 void cp_async_wait(int groups) {
     std::erase_if(current->copies, [&](const AsyncCopy& copy) {
