@@ -19,9 +19,7 @@ from hypothesis import strategies as st
 
 from ganengine import kernels, reference
 
-SHAPES = st.lists(st.integers(0, 40), min_size=1, max_size=4).filter(
-    lambda shape: np.prod(shape) < 5000
-)
+SHAPES = st.lists(st.integers(0, 8) | st.just(40), min_size=1, max_size=3)
 
 
 @given(SHAPES, st.sampled_from(ACTIVATIONS), st.sampled_from([0.0, 0.2, 1.5]))

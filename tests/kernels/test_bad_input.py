@@ -82,7 +82,12 @@ VALID: dict[str, Callable[[], Arguments]] = {
         "slope": 0.2,
         "out": (draw(5, 4), draw(5)),
     },
-    "ema_step": lambda: {"average": draw(7), "param": draw(7), "decay": 0.9},
+    "ema_step": lambda: {
+        "average": draw(7),
+        "param": draw(7),
+        "decay": 0.9,
+        "step": np.ones(1, "int64"),
+    },
     "matmul": lambda: {"a": draw(3, 4), "b": draw(4, 5)},
     "mean": lambda: {"x": draw(3, 4), "axis": 0},
     "sgd_step": lambda: {
@@ -177,7 +182,7 @@ def test_wrong_dtype(kernel: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kernel", "name"), cases(is_array))
 def test_no_array(kernel: str, name: str) -> None:
-    optional = name in ("gamma", "beta", "bias", "out")
+    optional = name in ("gamma", "beta", "bias", "out") or (kernel, name) == ("ema_step", "step")
     for value in ("text", [[1.0], [1.0, 2.0]], object(), *(() if optional else (None,))):
         if not (kernel == "batch_norm_backward" and name == "y" and value is None):
             refuses(kernel, {name: value}, TypeError, f"^{name} must be ")
