@@ -223,7 +223,7 @@ def test_tensor_core_product_rounds_its_operands(
     x = np.random.default_rng(0).normal(size=24 * depth).astype(np.float32)
     y = cases.run(case, x, (16, 8), seed=1)
 
-    def product(values: NDArray[Any]) -> NDArray[Any]:
+    def product(values: NDArray[Any]) -> Any:
         return values[: 16 * depth].reshape(16, depth) @ values[16 * depth :].reshape(depth, 8)
 
     np.testing.assert_allclose(y, product(rounded(x)), rtol=0, atol=4e-6)
