@@ -130,8 +130,8 @@ def tensor_instructions(sass: str) -> Counter[str]:
 def compile_one(nvcc: str, source: Path, arch: str, cubin: Path) -> tuple[list[Kernel], int]:
     """Compile one file for one architecture; its kernels, and the size of their code."""
     options = ["--options-file", str(SOURCES / "nvcc_options.txt"), "-I", str(ROOT / "csrc")]
-    options.append("--Werror=all-warnings")  # an ordinary build only warns
-    command = [nvcc, "-cubin", f"-arch={arch}", "-Xptxas=-v", *options, str(source)]
+    strict = ["--Werror=all-warnings", "-Xptxas=-v"]
+    command = [nvcc, "-cubin", f"-arch={arch}", *strict, *options, str(source)]
     run = subprocess.run([*command, "-o", str(cubin)], capture_output=True, text=True)
     if run.returncode != 0:
         sys.exit(f"{' '.join(command)}\n{run.stdout}{run.stderr}")
