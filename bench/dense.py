@@ -20,7 +20,7 @@ from rich.table import Table
 
 from ganengine import backend, kernels, recipes, reference
 from ganengine.bench.contestants import package_version
-from ganengine.bench.environment import device_name, environment
+from ganengine.bench.environment import environment, results_folder
 from ganengine.bench.peak import fma_peak
 from ganengine.bench.report import save
 from ganengine.nn import Dense
@@ -146,7 +146,7 @@ def main() -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(f"measured peak {peak['median']:.0f} GFLOP/s (highest {peak['max']:.0f})")
-    path = RESULTS / device_name() / "dense.json"
+    path = results_folder(RESULTS) / "dense.json"
     result = {
         "kind": "dense layer",
         "environment": environment(),

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ganengine import backend, data
-from ganengine.bench.environment import device_name, environment
+from ganengine.bench.environment import environment, results_folder
 from ganengine.bench.report import save
 
 ROOT = Path(__file__).parent.parent
@@ -145,7 +145,7 @@ def main() -> None:
         )
     if seconds is not None:
         print(f"ganengine mnist took {seconds:.1f} s end to end")
-    path = RESULTS / device_name() / "digits.json"
+    path = results_folder(RESULTS) / "digits.json"
     save(result, path)
     print(f"written to {path}")
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ganengine.bench.environment import device_name, environment
+from ganengine.bench.environment import environment, results_folder
 from ganengine.bench.report import save
 
 RESULTS = Path(__file__).parent / "results"
@@ -46,7 +46,7 @@ def main() -> None:
         "median_seconds": medians,
         "seconds": times,
     }
-    path = RESULTS / device_name() / "import-time.json"
+    path = results_folder(RESULTS) / "import-time.json"
     save(result, path)
     print(f"written to {path}")
 

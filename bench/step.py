@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.console import Console
 
 from ganengine import recipes
-from ganengine.bench.environment import device_name
+from ganengine.bench.environment import results_folder
 from ganengine.bench.measure import measure
-from ganengine.bench.report import save, show
+from ganengine.bench.report import render, save
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -36,8 +36,8 @@ def main() -> None:
         threads=arguments.threads,
         say=print,
     )
-    show(result, Console(highlight=False))
-    path = RESULTS / device_name() / f"step-{arguments.recipe}.json"
+    Console(highlight=False).print(render(result))
+    path = results_folder(RESULTS) / f"step-{arguments.recipe}.json"
     save(result, path)
     print(f"written to {path}")
 

@@ -46,8 +46,8 @@ _PACKAGES = {"torch": ("torch",), "jax": ("jax", "jaxlib"), "keras": ("keras", "
 ENGINE = Variant("ganengine", "captured step", "ganengine.bench.engine_step", "EngineStep")
 
 
-def variants(framework: str, problem: Problem) -> list[Variant]:
-    """Every way of writing the problem's step in ``framework``.
+def variants(framework: str, problem: Problem, *, quick: bool = False) -> list[Variant]:
+    """Every way of writing the problem's step in ``framework``; the simplest alone if ``quick``.
 
     Where the discriminator has no batch normalisation, real and generated images can go through it
     as one batch or as two; both are tried.
@@ -55,9 +55,9 @@ def variants(framework: str, problem: Problem) -> list[Variant]:
     if framework not in FRAMEWORKS:
         raise ValueError(f"against is {framework!r}; it can be {', '.join(FRAMEWORKS)}")
     found = []
-    for concatenate in [False, True] if problem.mixes_batches else [False]:
+    for concatenate in [False, True] if problem.mixes_batches and not quick else [False]:
         batches = "one batch" if concatenate else "two batches"
-        for name, factory, options in _WAYS[framework]:
+        for name, factory, options in _WAYS[framework][: 1 if quick else None]:
             found.append(
                 Variant(
                     framework,

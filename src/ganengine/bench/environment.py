@@ -52,15 +52,12 @@ def cpu_model() -> str:
     return found[1].strip() if found else platform.processor() or platform.machine()
 
 
-def device_name() -> str:
-    """The processor as a folder name.
-
-    Example:
-        >>> device_name() == device_name().lower()
-        True
-    """
+def results_folder(parent: Path) -> Path:
+    """The folder below ``parent`` for what is measured on this machine; made if need be."""
     words = f"{cpu_model()} {len(processors())} cores".lower()
-    return re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    folder = parent / re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def load_average() -> float | None:

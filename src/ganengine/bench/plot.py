@@ -42,7 +42,6 @@ def plot(results: Sequence[Result], path: Path) -> None:
             _panel(axes, result)
         figure.text(0.01, 0.015, _footnote(results), fontsize=7, color="#70757d")
         figure.tight_layout(rect=(0, 0.05, 1, 1), w_pad=2.5)
-        path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, facecolor="white", metadata=metadata)
 

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich import box
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ganengine.bench.contestants import FRAMEWORKS
+from ganengine.io.atomic import atomic_file
 
 Result = dict[str, Any]
 
 NAMES = {"ganengine": "ganengine", **FRAMEWORKS}
 
 
-def show(result: Result, console: Console) -> None:
-    """Print a result as a table with a verdict below."""
-    console.print(render(result))
-
-
 def render(result: Result) -> RenderableType:
     """The table: one row per contestant, the fastest first; then the verdict."""
     where, settings = result["environment"], result["settings"]
-    table = Table(title=f"{result['recipe']}: one training step, batch {settings['batch_size']}")
+    title = f"{result['recipe']}: one training step, batch {settings['batch_size']}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("framework")
     table.add_column("way")
     table.add_column("ms (quartiles)", justify="right")
-    table.add_column("times the engine (quartiles)", justify="right")
+    table.add_column("engine = 1 (quartiles)", justify="right")
     for score in result["contestants"]:
         name = NAMES[score["framework"]]
         if "left_out" in score:
@@ -95,11 +92,9 @@ def warnings(result: Result) -> list[str]:
 
 
 def save(result: Result, path: Path) -> None:
-    """Write a result as JSON; the file is complete or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(_text(result) + "\n", encoding="utf-8")
-    draft.replace(path)
+    """Write a result as JSON; the file is complete or not there, and its folder exists."""
+    with atomic_file(path) as file:
+        file.write((_text(result) + "\n").encode())
 
 
 def load(path: Path) -> Result:

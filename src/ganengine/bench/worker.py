@@ -68,6 +68,11 @@ class Worker:
             self.close()
             raise
 
+    @property
+    def process_id(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def losses(self) -> Any:
         """The losses of the check's steps, (steps, 2)."""
         return self._ask(("losses",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -28,31 +29,47 @@ def bench(
         int | None,
         typer.Option(min=1, help="Size of the resident data set. [dim]Default: the recipe's.[/]"),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the simplest way of each framework.")
+    ] = False,
 ) -> None:
     """Time one whole training step against PyTorch, JAX or Keras.
 
     All must first compute the same losses from the same weights, images and noise. Then they take
     turns, each in a process of its own on the same processors, and the ratio of each round counts.
     """
-    from rich.console import Console
-
-    from ganengine import recipes
     from ganengine.bench.measure import measure
     from ganengine.bench.plot import plot as draw
-    from ganengine.bench.report import save, show
+    from ganengine.bench.report import render, save
+    from ganengine.cli._console import errors, output
+    from ganengine.cli._plan import get_recipe
 
-    progress = Console(stderr=True, highlight=False)
+    _check_files(json, plot)
     result = measure(
-        recipes.get(recipe),
+        get_recipe(recipe),
         [name.strip() for name in against.split(",") if name.strip()],
         rounds=repeats,
         seconds=seconds,
         threads=threads,
         images=images,
-        say=lambda text: progress.print(text, style="dim", markup=False),
+        quick=quick,
+        say=lambda text: errors().print(text, style="dim", markup=False),
     )
-    show(result, Console(highlight=False))
+    output().print(render(result))
     if json:
         save(result, json)
     if plot:
         draw([result], plot)
+
+
+def _check_files(json: Path | None, plot: Path | None) -> None:
+    """Complain before the minutes that a measurement takes, not after."""
+    from ganengine.cli._request import RequestError
+
+    for option, path in (("--json", json), ("--plot", plot)):
+        if path and not path.parent.is_dir():
+            raise RequestError(f"{option} {path}: there is no folder {path.parent}")
+    if plot and plot.suffix not in (".svg", ".png"):
+        raise RequestError(f"--plot {plot}: its name must end in .svg or .png")
+    if plot and importlib.util.find_spec("matplotlib") is None:
+        raise RequestError("--plot needs Matplotlib: pip install 'ganengine[plot]'")

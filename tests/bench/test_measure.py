@@ -1,0 +1,201 @@
+"""The check, the turns, and what becomes of contestants that fail."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import ganengine
+from ganengine import recipes
+from ganengine.bench import contestants, measure
+from ganengine.bench.contestants import ENGINE, Variant
+from ganengine.bench.measure import CheckError, Entry, check
+from ganengine.bench.problem import make_problem
+from ganengine.bench.worker import Worker, WorkerError
+
+SOURCE = os.path.dirname(os.path.dirname(ganengine.__file__))
+
+MODULE = """
+import os, sys, time
+import numpy as np
+
+class Step:
+    chunk = 3
+
+    def __init__(self, problem, *, threads, fail=None, factor=1.0):
+        self.wanted, self.fail, self.factor = problem.check_losses, fail, factor
+        self.runs = 0
+        print("frameworks print what they like")
+        if fail == "build":
+            raise OSError("no compiler\\nand more")
+
+    def losses(self):
+        return np.array(self.wanted) * self.factor
+
+    def run(self, steps):
+        assert steps % self.chunk == 0
+        self.runs += 1
+        if self.fail == "run" and self.runs == 4:
+            os._exit(3)
+        if self.fail == "hang":
+            time.sleep(60)
+        time.sleep(1e-3)
+"""
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Makes variants of a framework whose step is the module above."""
+    (tmp_path / "fake_step.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([SOURCE, str(tmp_path)]))
+
+    def make(name="fake", **options):
+        return Variant("torch", name, "fake_step", "Step", options)
+
+    return make
+
+
+@pytest.fixture
+def problem():
+    return make_problem(recipes.get("mlp-128"), images=500)
+
+
+@pytest.fixture
+def measure_against(fake, monkeypatch):
+    """Measures with fake variants in PyTorch's place, briefly."""
+    monkeypatch.setattr(measure, "missing_package", lambda framework: None)
+    monkeypatch.setattr(measure, "framework_version", lambda framework: "1.2")
+    monkeypatch.setattr(measure, "_PEAK_SECONDS", 0.002)
+
+    def run(*variants, rounds=3):
+        monkeypatch.setattr(measure, "variants", lambda *_, **__: list(variants))
+        return measure.measure(
+            recipes.get("mlp-128"), ["torch"], rounds=rounds, seconds=0.002, threads=1, images=500
+        )
+
+    return run
+
+
+def entry(losses):
+    return Entry(Variant("jax", "way", "", ""), None, losses=np.array(losses, "float64"))
+
+
+def test_the_same_losses_pass(problem):
+    entries = [entry(problem.check_losses), entry(problem.check_losses * (1 + 3e-6))]
+    check(problem, entries)
+    assert entries[0].difference == 0.0
+    assert 1e-6 < entries[1].difference < 1e-5
+
+
+@pytest.mark.parametrize("wrong", [1e-4, np.nan])
+def test_other_losses_are_refused_with_the_first_step_that_differs(problem, wrong):
+    losses = problem.check_losses.astype("float64")
+    losses[2, 1] += wrong
+    with pytest.raises(CheckError, match=r"jax \(way\) has .* in step 3, this engine has"):
+        check(problem, [entry(problem.check_losses), entry(losses)])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"real_label": 0.91},
+        {"lr": 3.03e-3},
+        {"beta1": 0.89},
+        {"beta2": 0.99},
+        {"eps": 1e-4},
+        {"loss": "minimax"},
+        {"value_range": (0.0, 1.0)},
+        {"same_noise": False},
+    ],
+    ids=str,
+)
+def test_the_tolerance_is_narrow_enough_to_catch(make_toy, numpy_losses, change):
+    """A twin with a slightly different setting would not pass for the same training."""
+    ours, theirs = numpy_losses(make_toy()), numpy_losses(make_toy(**change))
+    assert np.abs(ours - theirs).max() > 2 * measure.TOLERANCE
+
+
+def test_a_result_says_who_was_measured_how_and_where(measure_against, fake):
+    result = measure_against(fake("slow"), fake("other"))
+    assert json.loads(json.dumps(result)) == result
+    assert result["recipe"] == "mlp-128"
+    assert result["flops_per_step"] == 222_003_200
+    assert set(result["environment"]) == {
+        *("cpu", "processors", "instruction_set", "os", "python", "versions", "commit", "date"),
+        "load_average",
+    }
+    settings = result["settings"]
+    assert (settings["rounds"], settings["threads"], settings["images"]) == (3, 1, 500)
+    assert result["check"]["steps"] == 5
+    names = [(c["framework"], c["variant"]) for c in result["contestants"]]
+    assert sorted(names) == [
+        ("ganengine", "captured step"),
+        ("torch", "other"),
+        ("torch", "slow"),
+    ]
+    medians = [c["step_ms"]["median"] for c in result["contestants"]]
+    assert medians == sorted(medians)
+    engine = next(c for c in result["contestants"] if c["framework"] == "ganengine")
+    assert engine["times_the_engine"]["rounds"] == [1.0, 1.0, 1.0]
+    for contestant in result["contestants"]:
+        ms = contestant["step_ms"]
+        assert len(ms["rounds"]) == 3
+        assert ms["min"] <= ms["q1"] <= ms["median"] <= ms["q3"] <= ms["max"]
+        ratios = np.array(ms["rounds"]) / engine["step_ms"]["rounds"]
+        np.testing.assert_allclose(contestant["times_the_engine"]["rounds"], ratios, rtol=1e-3)
+        assert contestant["gflops"] == pytest.approx(222.0032 / ms["median"], rel=1e-3)
+    first_torch = next(c["variant"] for c in result["contestants"] if c["framework"] == "torch")
+    assert result["best"] == {"ganengine": "captured step", "torch": first_torch}
+    fraction = engine["gflops"] / result["peak_gflops"]["median"]
+    assert result["fraction_of_peak"]["of_median"] == pytest.approx(fraction, rel=1e-3)
+
+
+def test_who_fails_is_left_out_with_the_reason(measure_against, fake):
+    result = measure_against(fake("a"), fake("b", fail="build"), fake("c", fail="run"))
+    left_out = {c["variant"]: c.get("left_out") for c in result["contestants"]}
+    assert left_out["a"] is None
+    assert left_out["b"] == "OSError: no compiler"
+    assert left_out["c"].startswith("stopped in round 2: the process ended")
+    assert result["best"]["torch"] == "a"
+
+
+def test_no_time_is_given_where_the_losses_differ(measure_against, fake):
+    with pytest.raises(CheckError, match="nothing to compare"):
+        measure_against(fake(factor=1.01))
+
+
+def test_a_framework_that_is_not_installed_is_said_to_be_so(monkeypatch):
+    monkeypatch.setattr(contestants, "package_version", lambda package: None)
+    monkeypatch.setattr(measure, "_PEAK_SECONDS", 0.002)
+    result = measure.measure(
+        recipes.get("mlp-128"), ["keras"], rounds=1, seconds=0.001, threads=1, images=500
+    )
+    assert result["left_out"] == {"keras": "keras is not installed"}
+    assert [c["framework"] for c in result["contestants"]] == ["ganengine"]
+
+
+def test_bad_requests():
+    with pytest.raises(ValueError, match="against is 'mxnet'"):
+        measure.measure(recipes.get("mlp-128"), ["mxnet"], images=500)
+    with pytest.raises(ValueError, match="threads is 9999"):
+        measure.measure(recipes.get("mlp-128"), [], threads=9999, images=500)
+
+
+def test_a_silent_contestant_is_given_up(fake, problem):
+    worker = Worker(fake(fail="hang"), problem, [0], timeout=20.0)
+    worker.timeout = 0.2
+    with pytest.raises(WorkerError, match="no answer within"):
+        worker.run(3)
+    worker.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process")
+def test_a_contestant_is_bound_to_its_processors(problem):
+    one = min(os.sched_getaffinity(0))
+    worker = Worker(ENGINE, problem, [one])
+    try:
+        assert os.sched_getaffinity(worker.process_id) == {one}
+        assert worker.peak(0.01) > 1e8
+    finally:
+        worker.close()
