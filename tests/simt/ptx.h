@@ -8,11 +8,18 @@ namespace ge::ptx {
 
 using simt::Where;
 
+template <int kSize>
+void cp_async(float* shared, const float* global, int bytes, Where where) {
+    float data[kSize / 4] = {};
+    const volatile float* from = global;  // volatile: a fault is then seen here, not in memcpy
+    for (int i = 0; 4 * i < bytes; ++i) data[i] = from[i];
+    simt::cp_async(shared, global, data, kSize, where);
+}
 inline void cp_async_16(float* shared, const float* global, int bytes, GE_SIMT_HERE) {
-    simt::cp_async(shared, global, bytes, 16, where);
+    cp_async<16>(shared, global, bytes, where);
 }
 inline void cp_async_4(float* shared, const float* global, int bytes, GE_SIMT_HERE) {
-    simt::cp_async(shared, global, bytes, 4, where);
+    cp_async<4>(shared, global, bytes, where);
 }
 inline void cp_async_commit() { simt::cp_async_commit(); }
 template <int kGroups>

@@ -310,13 +310,13 @@ void sync_warp(unsigned mask, Combine combine, Where where) {
     }
 }
 
-void cp_async(void* shared, const void* global, int bytes, std::size_t size, Where where) {
+void cp_async(void* shared, const void* global, const void* data, std::size_t size, Where where) {
     if (std::bit_cast<std::uintptr_t>(shared) % size != 0 ||
         std::bit_cast<std::uintptr_t>(global) % size != 0) {
         fault("a misaligned cp.async", where);
     }
     AsyncCopy copy{static_cast<char*>(shared), {}, size, current->group};
-    std::memcpy(copy.data.data(), global, static_cast<std::size_t>(bytes));
+    std::memcpy(copy.data.data(), data, size);
     std::memset(shared, kPoison, size);
     current->copies.push_back(copy);
 }

@@ -35,6 +35,8 @@
 #include <functional>
 #include <source_location>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 // ---- the words of CUDA C++ ---------------------------------------------------------------------
 
@@ -91,8 +93,8 @@ float* dynamic_shared();
 void sync_threads(Where where);
 [[noreturn]] void fault(const std::string& what, Where where);
 
-// A copy of `bytes` bytes, then zeros up to `size`, that cp_async_wait carries out.
-void cp_async(void* shared, const void* global, int bytes, std::size_t size, Where where);
+// A copy of the `size` bytes of `data`, which came from `global`, that cp_async_wait carries out.
+void cp_async(void* shared, const void* global, const void* data, std::size_t size, Where where);
 void cp_async_commit();
 void cp_async_wait(int groups);
 
