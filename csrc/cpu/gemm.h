@@ -31,7 +31,7 @@ constexpr int kTileM = 6;  // 6 x 2 of 16
 constexpr int kTileVecs = 2;
 constexpr int kPanel = kTileVecs * kLanes;
 constexpr int64_t kBlockK = 1024;  // a packed panel is at most 128 KiB
-constexpr int64_t kPackCost = 8;  // packing a column of B costs as much as this many rows of tiles
+constexpr int64_t kPackCost = 8;   // packing a column of B costs as much as this many rows of tiles
 
 // A[m, k] = data[m * row_stride + k * k_stride]; one of the strides is 1.
 struct MatrixA {
