@@ -45,6 +45,14 @@ def cuda_available() -> bool:
     return cuda_module() is not None and cupy() is not None
 
 
+def cuda_trains() -> bool:
+    """Whether whole training steps run on a CUDA device here.
+
+    The CUDA target grows kernel by kernel; the optimiser's is the last that a step calls.
+    """
+    return cuda_available() and hasattr(cuda_module(), "adam_step")
+
+
 @cache
 def implementation() -> str:
     """``native``, or ``reference`` if ``$GANENGINE_IMPL`` asks for it, which is said loudly."""

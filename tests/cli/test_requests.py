@@ -75,7 +75,12 @@ def test_cuda_that_is_not_there(monkeypatch) -> None:
 
 def test_cuda_that_is_there(monkeypatch) -> None:
     monkeypatch.setattr("ganengine.backend.cuda_available", lambda: True)
+    monkeypatch.setattr("ganengine.backend.cuda_trains", lambda: True)
     assert [pick_device(name) for name in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
+    monkeypatch.setattr("ganengine.backend.cuda_trains", lambda: False)
+    assert pick_device("auto") == "cpu"
+    with pytest.raises(RequestError, match="dense layers only"):
+        pick_device("cuda")
 
 
 def test_going_on_keeps_what_was_asked_for(digits) -> None:

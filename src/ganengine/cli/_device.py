@@ -13,9 +13,13 @@ def pick_device(wanted: str) -> str:
         RequestError: CUDA is wanted and cannot be used.
     """
     if wanted == "auto":
-        return "cuda" if backend.cuda_available() else "cpu"
+        return "cuda" if backend.cuda_trains() else "cpu"
     if wanted == "cuda" and not backend.cuda_available():
         raise RequestError("--device cuda: CUDA cannot be used here; ganengine doctor says why")
+    if wanted == "cuda" and not backend.cuda_trains():
+        raise RequestError(
+            "--device cuda: this version has CUDA kernels for dense layers only; train on the CPU"
+        )
     return wanted
 
 
