@@ -129,18 +129,18 @@ GE_INLINE Vec log1p_near_zero(Vec f) {
 
 // log(x) = n ln 2 + log(m), with x = 2^n m and m in [sqrt(1/2), sqrt(2)).
 GE_INLINE Vec log(Vec x) {
-    const IntVec subnormal = x < broadcast(1.17549435e-38f);
-    const Vec normal = select(subnormal, x * 8388608.0f, x);
+    const Vec infinity = as_float(broadcast_int(0x7f800000));
+    const Vec nan = as_float(broadcast_int(0x7fc00000));
+    const IntVec regular = (x > Vec{}) & (x < infinity);
+    const Vec positive = select(regular, x, broadcast(1.0f));
+    const IntVec subnormal = positive < broadcast(1.17549435e-38f);
     const int32_t sqrt_half = 0x3f3504f3;
-    const IntVec bits = as_int(normal) - sqrt_half;
+    const IntVec bits = as_int(select(subnormal, positive * 8388608.0f, positive)) - sqrt_half;
     const IntVec exponent = (bits >> 23) - (subnormal & 23);
     const Vec m = as_float((bits & 0x7fffff) + sqrt_half);
     const Vec n = __builtin_convertvector(exponent, Vec);
     const Vec y = n * 0.693359375f + (log1p_near_zero(m - 1.0f) - n * 2.12194440e-4f);
-    const Vec infinity = as_float(broadcast_int(0x7f800000));
-    const Vec nan = as_float(broadcast_int(0x7fc00000));
-    const Vec outside = select(x < Vec{}, nan, select(x == Vec{}, -infinity, x));
-    return select((x > Vec{}) & (x < infinity), y, outside);
+    return select(regular, y, select(x < Vec{}, nan, select(x == Vec{}, -infinity, x)));
 }
 
 // sigmoid(x), given e = exp(-|x|): nothing overflows.
