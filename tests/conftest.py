@@ -16,6 +16,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let ``GANENGINE_IMPL=reference pytest`` run: its warning is no error then."""
+    config.addinivalue_line("markers", "subprocess: starts a Python of its own")
+    # ``GANENGINE_IMPL=reference pytest`` shall run: its warning is no error then.
     if os.environ.get("GANENGINE_IMPL") == "reference":
         config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")

@@ -46,6 +46,7 @@ def test_instruction_set(name: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.subprocess
 def test_unknown_instruction_set_is_refused() -> None:
     result = python("-c", "from ganengine import kernels", GANENGINE_CPU="abacus")
     assert "it can be baseline, avx2 or avx512" in result.stderr
@@ -65,6 +66,7 @@ def test_same_bits_for_any_number_of_threads() -> None:
             assert actual == expected, f"{name} differs on {threads} threads"
 
 
+@pytest.mark.subprocess
 @kernels_only
 def test_reference_switch_warns_and_runs_no_native_kernel() -> None:
     program = (
@@ -78,6 +80,7 @@ def test_reference_switch_warns_and_runs_no_native_kernel() -> None:
     assert "RuntimeWarning: GANENGINE_IMPL=reference" in result.stderr
 
 
+@pytest.mark.subprocess
 def test_unknown_implementation_is_refused() -> None:
     program = "import numpy as np; from ganengine import kernels; kernels.sum(np.ones(2, 'f4'))"
     result = python("-c", program, GANENGINE_IMPL="magic")
