@@ -82,18 +82,29 @@ def entry(losses):
 
 
 def test_the_same_losses_pass(problem):
-    entries = [entry(problem.check_losses), entry(problem.check_losses * (1 + 3e-6))]
+    entries = [entry(problem.check_losses), entry(problem.check_losses * (1 + 1e-6))]
     check(problem, entries)
-    assert entries[0].difference == 0.0
-    assert 1e-6 < entries[1].difference < 1e-5
+    assert entries[0].differences.max() == 0.0
+    assert 3e-7 < entries[1].differences.max() < 2e-6
 
 
-@pytest.mark.parametrize("wrong", [1e-4, np.nan])
-def test_other_losses_are_refused_with_the_first_step_that_differs(problem, wrong):
+@pytest.mark.parametrize(("step", "wrong"), [(0, 5e-6), (2, 1e-4), (4, 5e-4), (4, np.nan)])
+def test_other_losses_are_refused_with_the_first_step_that_differs(problem, step, wrong):
     losses = problem.check_losses.astype("float64")
-    losses[2, 1] += wrong
-    with pytest.raises(CheckError, match=r"jax \(way\) has .* in step 3, this engine has"):
+    losses[step, 1] += wrong
+    with pytest.raises(
+        CheckError, match=rf"jax \(way\) has .* in step {step + 1}, this engine has"
+    ):
         check(problem, [entry(problem.check_losses), entry(losses)])
+
+
+def test_a_lower_precision_that_was_made_use_of_is_left_out(problem):
+    lower = Variant("torch", "oneDNN", "", "", {"precision": "medium"})
+    same = Entry(lower, None, losses=np.array(problem.check_losses))
+    other = Entry(lower, None, losses=problem.check_losses * 1.001)
+    check(problem, [entry(problem.check_losses), same, other])
+    assert same.note == ""
+    assert other.note == "lower precision here: losses differ by 1e-03 in step 1"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +113,7 @@ def test_other_losses_are_refused_with_the_first_step_that_differs(problem, wron
         {"real_label": 0.91},
         {"lr": 3.03e-3},
         {"beta1": 0.89},
-        {"beta2": 0.99},
+        {"beta2": 0.9},
         {"eps": 1e-4},
         {"loss": "minimax"},
         {"value_range": (0.0, 1.0)},
@@ -112,8 +123,8 @@ def test_other_losses_are_refused_with_the_first_step_that_differs(problem, wron
 )
 def test_the_tolerance_is_narrow_enough_to_catch(make_toy, numpy_losses, change):
     """A twin with a slightly different setting would not pass for the same training."""
-    ours, theirs = numpy_losses(make_toy()), numpy_losses(make_toy(**change))
-    assert np.abs(ours - theirs).max() > 2 * measure.TOLERANCE
+    differences = np.abs(numpy_losses(make_toy()) - numpy_losses(make_toy(**change))).max(axis=1)
+    assert (differences > 2 * measure.TOLERANCE[: len(differences)]).any()
 
 
 def test_a_result_says_who_was_measured_how_and_where(measure_against, fake):

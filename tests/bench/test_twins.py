@@ -31,16 +31,13 @@ def test_torch_eager_step(problem, numpy_losses, adam, concatenate):
     assert_same(step.losses(), numpy_losses(problem))
 
 
-@pytest.mark.parametrize("concatenate", [False, True])
-def test_torch_whole_step(problem, numpy_losses, concatenate):
+def test_torch_whole_step(problem, numpy_losses):
     """The function that gets compiled, here run as it is: compiling takes half a minute."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from ganengine.bench.torch_step import CompiledStep
 
     torch.compiler.reset()
-    step = CompiledStep(
-        problem, threads=1, concatenate=concatenate, compiler={"backend": "aot_eager"}
-    )
+    step = CompiledStep(problem, threads=1, concatenate=False, compiler={"backend": "aot_eager"})
     assert_same(step.losses(), numpy_losses(problem))
 
 

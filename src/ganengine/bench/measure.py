@@ -22,11 +22,12 @@ from ganengine.bench.problem import Array, Problem, make_problem
 from ganengine.bench.worker import Worker, WorkerError
 from ganengine.recipes import Recipe
 
-# The losses of the check may differ by this much, relative to the larger of 1 and their size. All
-# sides compute in float32 and sum in different orders, and Adam's first steps make much of little:
-# they move every parameter by about the learning rate, whatever the size of its gradient.
-TOLERANCE = 1e-5
 CHECK_STEPS = 5
+# How much a loss may differ in each step of the check, relative to the larger of 1 and its size.
+# All sides compute in float32 but sum in different orders, which shows in the seventh digit; from
+# then on Adam makes much of little, for it moves every parameter by about the learning rate however
+# small the gradient was. The recipe that is worst for this (mnist) stays below a quarter of it.
+TOLERANCE = 2e-6 * 3.0 ** np.arange(CHECK_STEPS)
 
 _PEAK_SECONDS = 0.05
 
@@ -45,7 +46,7 @@ class Entry:
     worker: Worker | None
     note: str = ""  # why it does not take part
     losses: Array | None = None
-    difference: float | None = None
+    differences: Array | None = None  # of the losses from the engine's, by step
     steps: int = 0  # per turn
     step_seconds: list[float] = field(default_factory=list)  # one per round
 
@@ -126,7 +127,7 @@ def measure(
         "load_average": {"before": where["load_average"], "rounds": loads},
         "check": {
             "steps": CHECK_STEPS,
-            "tolerance": TOLERANCE,
+            "tolerance": [_round(value) for value in TOLERANCE],
             "dropout": "left out" if problem.has_dropout else "none",
             "losses": problem.check_losses.round(6).tolist(),
         },
@@ -140,8 +141,10 @@ def measure(
 def check(problem: Problem, entries: Sequence[Entry]) -> None:
     """Compare everyone's losses with the engine's, step by step.
 
+    Who allows its framework a lower precision is left out where that was made use of.
+
     Raises:
-        CheckError: somebody's differ by more than the tolerance.
+        CheckError: another's differ by more than the tolerance.
     """
     wanted = np.asarray(problem.check_losses, "float64")
     wrong = []
@@ -149,14 +152,22 @@ def check(problem: Problem, entries: Sequence[Entry]) -> None:
         if entry.losses is None:
             continue
         errors = np.abs(entry.losses - wanted) / np.maximum(1.0, np.abs(wanted))
-        entry.difference = float(errors.max())
-        if not entry.difference <= TOLERANCE:  # also where it is NaN
-            step = int(np.argmax(~(errors <= TOLERANCE).all(axis=1)))
-            wrong.append(
-                f"{entry.variant.framework} ({entry.variant.name}) has d_loss, g_loss = "
-                f"{entry.losses[step].tolist()} in step {step + 1}, this engine has "
-                f"{wanted[step].tolist()}"
+        entry.differences = errors.max(axis=1)
+        same = entry.differences <= TOLERANCE  # NaN is not
+        if same.all():
+            continue
+        step = int(np.argmin(same))
+        if entry.variant.may_differ:
+            difference = entry.differences[step]
+            entry.drop(
+                f"lower precision here: losses differ by {difference:.0e} in step {step + 1}"
             )
+            continue
+        wrong.append(
+            f"{entry.variant.framework} ({entry.variant.name}) has d_loss, g_loss = "
+            f"{entry.losses[step].tolist()} in step {step + 1}, this engine has "
+            f"{wanted[step].tolist()}"
+        )
     if wrong:
         raise CheckError(
             "not the same training, so there is nothing to compare: " + "; ".join(wrong)
@@ -235,7 +246,8 @@ def _scores(entries: Sequence[Entry], problem: Problem, peaks: Sequence[float]) 
         best.setdefault(name, entry.variant.name)
         own = np.array(entry.step_seconds)
         score["steps_per_turn"] = entry.steps
-        score["largest_difference"] = entry.difference
+        if entry.differences is not None:
+            score["loss_differences"] = [_round(value) for value in entry.differences]
         score["step_ms"] = _summary(own * 1e3)
         score["gflops"] = _round(flops / np.median(own) / 1e9)
         score["times_the_engine"] = _summary(own / engine)

@@ -27,8 +27,11 @@ class TorchStep:
 
     chunk = 1
 
-    def __init__(self, problem: Problem, *, threads: int, concatenate: bool):
+    def __init__(
+        self, problem: Problem, *, threads: int, concatenate: bool, precision: str = "highest"
+    ):
         torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
         # A generator that loses makes tiny moments; an expert does not pay for denormal numbers.
         torch.set_flush_denormal(True)
         torch.manual_seed(problem.seed)
@@ -92,8 +95,8 @@ class TorchStep:
 class EagerStep(TorchStep):
     """Autograd and ``torch.optim.Adam``; ``adam`` is ``foreach`` or ``fused``."""
 
-    def __init__(self, problem: Problem, *, threads: int, adam: str, concatenate: bool):
-        super().__init__(problem, threads=threads, concatenate=concatenate)
+    def __init__(self, problem: Problem, *, adam: str, **common: Any):
+        super().__init__(problem, **common)
         self.generator = network(problem.generator)
         self.discriminator = network(problem.discriminator)
         self.g_parameters = list(self.generator.parameters())
@@ -137,10 +140,8 @@ class EagerStep(TorchStep):
 class CompiledStep(TorchStep):
     """The whole step as one graph, Adam written out in it; ``compiler`` goes to torch.compile."""
 
-    def __init__(
-        self, problem: Problem, *, threads: int, concatenate: bool, compiler: dict[str, Any]
-    ):
-        super().__init__(problem, threads=threads, concatenate=concatenate)
+    def __init__(self, problem: Problem, *, compiler: dict[str, Any], **common: Any):
+        super().__init__(problem, **common)
         self.g_module = network(problem.generator)
         self.d_module = network(problem.discriminator)
         self.g, self.g_buffers = _split_state(self.g_module)
