@@ -1,4 +1,5 @@
 // ganengine._cpu: every kernel of cpu/kernels.h under its own name, the thread count, and Program.
+#include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -39,9 +40,7 @@ PYBIND11_MODULE(_cpu, module) {
     module.def("set_thread_count", &set_thread_count);
 
     py::class_<Program>(module, "Program")
-        .def(py::init<>())
-        .def("record", [](Program& program) { recording = &program; })
-        .def("finish", [](Program&) { recording = nullptr; })
+        .def(py::init<const std::function<void()>&>())
         .def("run", &Program::run, py::call_guard<py::gil_scoped_release>())
         .def("__len__", &Program::size);
 }

@@ -9,6 +9,7 @@
 #include "cuda/device.h"
 #include "cuda/gemm_options.h"
 #include "cuda/kernels.h"
+#include "cuda/program.h"
 
 #ifndef GE_CUDA_MODULE
 #define GE_CUDA_MODULE _cuda
@@ -62,10 +63,19 @@ std::string precision() {
 
 void set_tile(const std::string& name) { gemm_options.tile = parse("tile", kTiles, name); }
 
-void set_workspace(std::uintptr_t address, std::int64_t bytes) {
+void set_stream_workspace(std::uintptr_t stream, std::uintptr_t address, std::int64_t bytes) {
     if (address % 16 != 0) throw py::value_error("workspace must start at a multiple of 16 bytes");
     const std::int64_t floats = address == 0 ? 0 : bytes / std::int64_t{sizeof(float)};
-    gemm_options.workspace = {reinterpret_cast<float*>(address), floats};
+    set_workspace(reinterpret_cast<cudaStream_t>(stream),
+                  {reinterpret_cast<float*>(address), floats});
+}
+
+Program make_program(const py::function& emit) {
+    return Program([&](cudaStream_t stream) { emit(reinterpret_cast<std::uintptr_t>(stream)); });
+}
+
+void run_program(const Program& program, std::int64_t times, std::uintptr_t stream) {
+    program.run(times, reinterpret_cast<cudaStream_t>(stream));
 }
 
 }  // namespace
@@ -95,8 +105,15 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
     module.def("precision", &precision, "What set_precision set last; at first 'tf32'.");
     module.def("set_tile", &set_tile, py::arg("tile"),
                "The tile of matrix products: 'auto' (by size), 'small' or 'large'. For tests.");
-    module.def("set_workspace", &set_workspace, py::arg("address"), py::arg("bytes"),
-               "Device memory for partial sums, so that long products with few results use the\n"
-               "whole device; (0, 0) for none, as at first.\n\n"
-               "Products that use it must not overlap: set another one for another stream.");
+    module.def("set_workspace", &set_stream_workspace, py::arg("stream"), py::arg("address"),
+               py::arg("bytes"),
+               "Device memory for the partial sums of products on this stream, so that long ones\n"
+               "with few results use the whole device; (stream, 0, 0) for none, as at first.");
+
+    py::class_<Program>(module, "Program",
+                        "What emit(stream) launches on the stream that it is given, unexecuted.")
+        .def(py::init(&make_program), py::arg("emit"))
+        .def("run", &run_program, py::arg("times"), py::arg("stream"),
+             py::call_guard<py::gil_scoped_release>())
+        .def("__len__", &Program::size, "How many kernels one replay launches.");
 }

@@ -12,6 +12,9 @@ class Program {
   public:
     using Call = std::function<void()>;
 
+    // Holds the calls that `emit` submits on this thread.
+    explicit Program(const std::function<void()>& emit);
+
     void append(Call call) { calls_.push_back(std::move(call)); }
     std::size_t size() const { return calls_.size(); }
 
@@ -26,6 +29,14 @@ class Program {
 
 // The program that this thread records into, or null: then calls run at once.
 inline thread_local Program* recording = nullptr;
+
+inline Program::Program(const std::function<void()>& emit) {
+    struct Recording {
+        explicit Recording(Program* program) { recording = program; }
+        ~Recording() { recording = nullptr; }
+    } until_the_end(this);
+    emit();
+}
 
 // Runs `call`, or records it instead.
 template <class Call>

@@ -20,8 +20,6 @@
 
 namespace ge {
 
-GemmOptions gemm_options;
-
 namespace {
 
 using Forward = Product<MatrixLoader<true>, MatrixLoader<true>, MatrixEpilogue>;
@@ -76,7 +74,7 @@ __global__ void dense_output_gradient_kernel(const float* dy,  // [count]
 
 template <class Tile>
 void run_forward(Forward product, cudaStream_t stream) {
-    Workspace workspace = gemm_options.workspace;
+    Workspace workspace = workspace_of(stream);
     plan<Tile>(product, workspace);
     with_precision([&](auto precision) {
         launch<dense_forward_kernel<precision.value, Tile>>(
@@ -121,7 +119,7 @@ void run_backward(const OutputGradient<kFused, true>& rows,
                                       .m = to.out_features,
                                       .n = to.dweight == nullptr ? 0 : to.in_features,
                                       .k = to.batch};
-    Workspace workspace = gemm_options.workspace;
+    Workspace workspace = workspace_of(stream);
     if (to.dx != nullptr && dx.m > 0 && dx.n > 0) plan<Tile>(dx, workspace);
     if (dweight.m > 0 && (dweight.n > 0 || to.dbias != nullptr)) plan<Tile>(dweight, workspace);
     GE_CHECK(dx.blocks <= INT32_MAX - dweight.blocks, "the gradients are too large for one launch");
@@ -214,7 +212,7 @@ void launch_matmul(const float* a, const float* b, float* c, int64_t m, int64_t 
                               .m = to_int(m),
                               .n = to_int(n),
                               .k = to_int(k)};
-    Workspace workspace = gemm_options.workspace;
+    Workspace workspace = workspace_of(stream);
     plan<SmallTile>(product, workspace);
     with_precision([&](auto precision) {
         launch<matmul_both_transposed_kernel<precision.value>>(

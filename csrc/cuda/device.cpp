@@ -50,12 +50,17 @@ int driver_version() {
     return 0;
 }
 
+int current_device() {
+    int device = 0;
+    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+    return device;
+}
+
 const DeviceLimits& current_device_limits() {
     constexpr int kMostDevices = 64;
     static std::array<DeviceLimits, kMostDevices> limits;
     static std::array<std::once_flag, kMostDevices> read;
-    int device = 0;
-    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+    const int device = current_device();
     GE_CHECK(device < kMostDevices, "too many devices");
     std::call_once(read[device], [&] {
         limits[device] = {

@@ -18,6 +18,8 @@ std::string compute_capability(int device);  // "9.0", or ""
 int runtime_version();                       // 13000 for 13.0; what this library was built with
 int driver_version();                        // the newest runtime that the driver supports, or 0
 
+int current_device();  // the calling thread's
+
 // Of the calling thread's current device; read once and kept.
 const DeviceLimits& current_device_limits();
 

@@ -46,8 +46,9 @@ auto kernel_name() {  // auto: a named return type would be listed in the name t
 
 template <auto kKernel, typename... Args>
 void launch(const LaunchConfig& config, const Args&... args) {
-    simt::run({kernel_name<kKernel>(), config.grid, config.block, config.shared_bytes},
-              [&] { kKernel(args...); });
+    simt::submit(config.stream,
+                 {kernel_name<kKernel>(), config.grid, config.block, config.shared_bytes},
+                 [=] { kKernel(args...); });
 }
 
 #else

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -18,6 +20,9 @@ Array: TypeAlias = Any
 Shape: TypeAlias = tuple[int, ...]
 
 IMPLEMENTATIONS = ("native", "reference")
+
+# Enough for a tile of 128 x 128 partial sums on each of 132 multiprocessors, for two products.
+_WORKSPACE_BYTES = 32 * 2**20
 
 
 @cache
@@ -102,9 +107,38 @@ def address(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def stream() -> int:
-    """The address of CuPy's current stream."""
-    return int(importlib.import_module("cupy").cuda.get_current_stream().ptr)
+def stream(device: str) -> tuple[int, ...]:
+    """What a native call on ``device`` takes last: CuPy's current stream; nothing on the CPU."""
+    if device == "cpu":
+        return ()
+    cuda = importlib.import_module("cupy").cuda
+    current = int(cuda.get_current_stream().ptr)
+    _stream_workspace(int(cuda.runtime.getDevice()), current)
+    return (current,)
+
+
+@cache
+def _stream_workspace(device: int, stream: int) -> Array:
+    """The memory in which matrix products on ``stream`` add up; kept, for streams are few."""
+    return _set_workspace(stream)
+
+
+@contextmanager
+def capture_workspace(stream: tuple[int, ...]) -> Iterator[Array]:
+    """Memory for the products that are captured on ``stream``, to be kept with the program."""
+    if not stream:
+        yield None  # the CPU needs none
+        return
+    try:
+        yield _set_workspace(*stream)
+    finally:
+        native("cuda").set_workspace(*stream, 0, 0)  # the stream is gone after the capture
+
+
+def _set_workspace(stream: int) -> Array:
+    memory = aligned_empty(_WORKSPACE_BYTES, "cuda")
+    native("cuda").set_workspace(stream, address(memory), memory.nbytes)
+    return memory
 
 
 def is_array(value: object) -> bool:
@@ -151,8 +185,10 @@ def _required_cupy() -> ModuleType:
     return module
 
 
-def aligned_empty(size: int) -> Array:
-    """``size`` uninitialised bytes of host memory that start on a cache line (64 bytes)."""
+def aligned_empty(size: int, device: str = "cpu") -> Array:
+    """``size`` uninitialised bytes that start on a cache line (64 bytes)."""
+    if device == "cuda":
+        return _required_cupy().empty(size, "uint8")  # its memory pool aligns to 512
     raw = np.empty(size + 63, "uint8")
     skip = -raw.__array_interface__["data"][0] % 64
     return raw[skip : skip + size]

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from ganengine import _cpu, backend
+from ganengine import backend
 from ganengine.backend import Array, Shape
 from ganengine.kernels._launch import recorder, set_recorder
 from ganengine.tensor import Tensor
@@ -35,19 +35,23 @@ State: TypeAlias = Any
 class Program:
     """A captured program, made by :func:`capture`."""
 
-    def __init__(self, native: Any, memory: Iterable[object]):
+    def __init__(self, native: Any, device: str, memory: Iterable[object]):
         self._native = native
+        self._device = device
         self._memory = list(memory)  # what the recorded addresses point into
 
     def __len__(self) -> int:
-        """The number of native calls in one replay."""
+        """The number of native calls in one replay; on CUDA, of kernel launches."""
         return len(self._native)
 
     def run(self, times: int = 1) -> None:
-        """Replay the program ``times`` times, without returning to Python in between."""
+        """Replay the program ``times`` times, without returning to Python in between.
+
+        On CUDA the replays are enqueued on CuPy's current stream.
+        """
         if times < 0:
             raise ValueError(f"times is {times}; it must be at least 0")
-        self._native.run(times)
+        self._native.run(times, *backend.stream(self._device))
 
 
 def capture(function: Callable[[], object], state: Iterable[State]) -> Program:
@@ -79,60 +83,82 @@ def capture(function: Callable[[], object], state: Iterable[State]) -> Program:
     """
     if recorder() is not None:
         raise RuntimeError("capture cannot run inside another capture")
-    active = _CpuRecorder(state)
+    active = _Recorder(state)
     set_recorder(active)
-    active.native.record()
     try:
         function()
         for action in active.end_actions:
             action()
     finally:
-        active.native.finish()
         set_recorder(None)
-    return Program(active.native, [*active.registered, *active.blocks])
+    return active.program()
 
 
 class _Lease:
     """A block of a program's memory in use by one array and its views."""
 
-    def __init__(self, block: Array):
-        self.__array_interface__ = block.__array_interface__
+    def __init__(self, block: Array, device: str):
+        if device == "cuda":
+            self.__cuda_array_interface__ = block.__cuda_array_interface__
+        else:
+            self.__array_interface__ = block.__array_interface__
 
 
-class _CpuRecorder:
+class _Recorder:
+    """Writes down kernel calls, and plans the memory of what they make."""
+
     def __init__(self, state: Iterable[State]):
-        self.native = _cpu.Program()
-        self.registered = [array for item in state for array in _arrays(item)]
-        self.blocks: list[Array] = []
         self.end_actions: list[Callable[[], None]] = []
+        self._registered = [array for item in state for array in _arrays(item)]
+        self._device = backend.device_of(self._registered[0]) if self._registered else "cpu"
+        self._blocks: list[Array] = []
         self._free: dict[int, list[Array]] = defaultdict(list)
-        self._ranges = [_extent(array) for array in self.registered]
+        self._extents = [_extent(array) for array in self._registered]
+        self._calls: list[tuple[str, list[Any]]] = []
 
     def empty(self, shape: Shape, dtype: str, device: str) -> Array:
-        if device != "cpu":
-            raise ValueError(f"device is {device!r}; this program is captured on the CPU")
+        if device != self._device:
+            raise ValueError(
+                f"device is {device!r}; this program is captured on {self._device!r}, where its "
+                "state lives"
+            )
         count = int(np.prod(shape, dtype=np.int64))
         size = max(count * np.dtype(dtype).itemsize, 1)
         if self._free[size]:
             block = self._free[size].pop()
         else:
-            block = backend.aligned_empty(size)
-            self.blocks.append(block)
-            self._ranges.append(_extent(block))
-        lease = _Lease(block)
+            block = backend.aligned_empty(size, device)
+            self._blocks.append(block)
+            self._extents.append(_extent(block))
+        lease = _Lease(block, device)
         weakref.finalize(lease, self._free[size].append, block)
-        return np.asarray(lease)[: count * np.dtype(dtype).itemsize].view(dtype).reshape(shape)
+        whole = backend.as_array(lease)
+        return whole[: count * np.dtype(dtype).itemsize].view(dtype).reshape(shape)
 
-    def check(self, kernel: str, array: Array) -> None:
-        start, end = _extent(array)
-        if not any(low <= start and end <= high for low, high in self._ranges):
-            raise ValueError(
-                f"{kernel} got an array of shape {array.shape} that is neither in state nor made "
-                "by a recorded kernel; pass it to capture(..., state=[...])"
-            )
+    def record(self, kernel: str, wire: list[Any], arrays: list[Array]) -> None:
+        for array in arrays:
+            start, end = _extent(array)
+            if not any(low <= start and end <= high for low, high in self._extents):
+                raise ValueError(
+                    f"{kernel} got an array of shape {array.shape} that is neither in state nor "
+                    "made by a recorded kernel; pass it to capture(..., state=[...])"
+                )
+        self._calls.append((kernel, wire))
 
     def at_end(self, action: Callable[[], None]) -> None:
         self.end_actions.append(action)
+
+    def program(self) -> Program:
+        memory: list[object] = [*self._registered, *self._blocks]
+        native = backend.native(self._device)
+
+        def emit(*stream: int) -> None:  # a stream on CUDA, nothing on the CPU
+            with backend.capture_workspace(stream) as workspace:
+                memory.append(workspace)
+                for kernel, wire in self._calls:
+                    getattr(native, kernel)(*wire, *stream)
+
+        return Program(native.Program(emit), self._device, memory)
 
 
 def _arrays(item: State) -> Iterable[Array]:
@@ -150,5 +176,10 @@ def _arrays(item: State) -> Iterable[Array]:
 
 def _extent(array: Array) -> tuple[int, int]:
     """First and last-plus-one address of an array's elements, also of a strided view."""
-    low, high = np.lib.array_utils.byte_bounds(array)
+    low = high = backend.address(array)
+    if array.size:
+        for size, stride in zip(array.shape, array.strides, strict=True):
+            low += min(stride * (size - 1), 0)
+            high += max(stride * (size - 1), 0)
+        high += array.itemsize
     return low, high

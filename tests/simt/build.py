@@ -17,7 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTOR = ROOT / "tests" / "simt"
-EXECUTOR_SOURCES = (EXECUTOR / "simt.cpp", EXECUTOR / "guard.cpp")
+EXECUTOR_SOURCES = tuple(EXECUTOR / name for name in ("simt.cpp", "guard.cpp", "program.cpp"))
+CUDA = ROOT / "csrc" / "cuda"
 CACHE = ROOT / "build" / "simt"
 
 # bounds, alignment: an index outside a static array and a misaligned vector become a trap.
@@ -82,7 +83,7 @@ def build(kernels: Sequence[Path], *, name: str, module: bool, flags: Sequence[s
         work.mkdir()
         files = [(file, flags) for file in (*kernels, *EXECUTOR_SOURCES)]
         if module:
-            files.append((EXECUTOR / "device.cpp", flags))
+            files += [(EXECUTOR / "device.cpp", flags), (CUDA / "gemm_options.cpp", flags)]
             files.append((ROOT / "csrc" / "bindings" / "cuda.cpp", module_flags))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(lambda job: _compile(work, *job), files))

@@ -17,6 +17,7 @@ std::string compute_capability(int device) {
 }
 int runtime_version() { return 0; }
 int driver_version() { return 0; }
+int current_device() { return 0; }
 const DeviceLimits& current_device_limits() { return limits; }
 }  // namespace ge
 

@@ -220,7 +220,7 @@ std::size_t most_shared_bytes = 227 * 1024;
 void run(const Launch& launch, const std::function<void()>& thread) {
     const std::size_t blocks = std::size_t{launch.grid.x} * launch.grid.y * launch.grid.z;
     block_size = std::size_t{launch.block.x} * launch.block.y * launch.block.z;
-    const std::string kernel = "simt: " + std::string(launch.kernel);
+    const std::string kernel = "simt: " + launch.kernel;
     if (blocks == 0 || launch.grid.x > 0x7FFFFFFF || launch.grid.y > 65535 ||
         launch.grid.z > 65535 || block_size == 0 || block_size > 1024 || launch.block.z > 64 ||
         launch.shared_bytes > most_shared_bytes) {

@@ -35,7 +35,6 @@
 #include <functional>
 #include <source_location>
 #include <string>
-#include <string_view>
 #include <type_traits>
 
 // ---- the words of CUDA C++ ---------------------------------------------------------------------
@@ -79,7 +78,7 @@ namespace simt {
 using Where = std::source_location;
 
 struct Launch {
-    std::string_view kernel;
+    std::string kernel;
     dim3 grid, block;
     std::size_t shared_bytes;
 };
@@ -88,6 +87,8 @@ extern std::size_t most_shared_bytes;  // that a launch may ask for
 
 // Runs `thread` once for each thread of the grid. Throws std::runtime_error for a fault.
 void run(const Launch& launch, const std::function<void()>& thread);
+// The same, unless `stream` is being captured (program.cpp).
+void submit(cudaStream_t stream, const Launch& launch, const std::function<void()>& thread);
 
 float* dynamic_shared();
 void sync_threads(Where where);

@@ -164,7 +164,7 @@ def dense(request: pytest.FixtureRequest, cuda: ModuleType, simt: Any) -> Iterat
     yield Dense(cuda, simt, request.param)
     cuda.set_precision("tf32")
     cuda.set_tile("auto")
-    cuda.set_workspace(0, 0)
+    cuda.set_workspace(0, 0, 0)
 
 
 def normal(seed: int, *shape: int) -> Array:
@@ -258,7 +258,7 @@ def test_long_sums_are_split(dense: Dense, outputs: int, tile: str, precision: s
     dense.cuda.set_precision(precision)
     dense.cuda.set_tile(tile)
     workspace = dense.simt.empty(16 * 1024, align="start", name="workspace")
-    dense.cuda.set_workspace(workspace.ctypes.data, workspace.nbytes)
+    dense.cuda.set_workspace(0, workspace.ctypes.data, workspace.nbytes)
     check_forward(dense, (3, 1100, outputs), "sigmoid", precision)
     assert np.isfinite(workspace[: 2 * 3 * outputs]).all(), "k was not split"
     workspace[...] = np.nan
@@ -271,7 +271,7 @@ def test_long_sums_are_split(dense: Dense, outputs: int, tile: str, precision: s
 def test_a_small_workspace_is_respected(dense: Dense, floats: int) -> None:
     """Each part takes 3 * 4 + 3 floats; there is room for 0, 1, 2 and 3 of the 4 that would pay."""
     workspace = dense.simt.empty(floats, name="workspace")
-    dense.cuda.set_workspace(workspace.ctypes.data, workspace.nbytes)
+    dense.cuda.set_workspace(0, workspace.ctypes.data, workspace.nbytes)
     dense.cuda.set_precision("fp32")
     check_forward(dense, (3, 2100, 4), "linear", "fp32")
     assert np.isfinite(workspace).any() == (floats >= 32)
@@ -291,7 +291,7 @@ def test_empty(dense: Dense, size: tuple[int, int, int], tile: str) -> None:
 def test_each_plan_gives_the_product(dense: Dense, multiprocessors: int) -> None:
     dense.simt.library.simt_set_device(multiprocessors, 227, 90)
     workspace = dense.simt.empty(64 * 1024, align="start", name="workspace")
-    dense.cuda.set_workspace(workspace.ctypes.data, workspace.nbytes)
+    dense.cuda.set_workspace(0, workspace.ctypes.data, workspace.nbytes)
     check_forward(dense, (130, 600, 36), "relu", "tf32")
     check_backward(dense, (130, 36, 140), "relu", "tf32")
 
@@ -363,7 +363,7 @@ def test_names_are_checked(cuda: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="unknown activation 'gelu'"):
         cuda.dense_forward(0, 0, 0, 0, 0, 0, 0, "gelu", 0.0, 0)
     with pytest.raises(ValueError, match="multiple of 16 bytes"):
-        cuda.set_workspace(8, 1024)
+        cuda.set_workspace(0, 8, 1024)
     assert cuda.precision() == "tf32"
 
 

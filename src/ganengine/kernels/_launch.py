@@ -1,7 +1,6 @@
 """From arrays to a native call: allocation, and the one door through which kernels run.
 
-While ``ganengine.capture`` records, the door checks each array and the call is written into the
-program instead of being run.
+While ``ganengine.capture`` records, the call goes to the recorder instead of being run.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ class Recorder(Protocol):
     """What capture provides while it records."""
 
     def empty(self, shape: Shape, dtype: str, device: str) -> Array: ...
-    def check(self, kernel: str, array: Array) -> None: ...
+    def record(self, kernel: str, wire: list[Any], arrays: list[Array]) -> None: ...
     def at_end(self, action: Callable[[], None]) -> None: ...
 
 
@@ -51,19 +50,16 @@ def zeros(shape: Shape, *, like: Array, dtype: str = "float32") -> Array:
 
 def launch(kernel: str, *arguments: Any) -> None:
     """Run native ``kernel``: arrays go as addresses, None as no array, the rest as it is."""
-    device = "cpu"
+    arrays: list[Array] = []
     wire: list[Any] = []
     for argument in arguments:
         if isinstance(argument, np.ndarray) or backend.is_cupy(argument):
-            if _recorder is not None:
-                _recorder.check(kernel, argument)
-            device = backend.device_of(argument)
+            arrays.append(argument)
             wire.append(backend.address(argument))
         else:
             wire.append(0 if argument is None else argument)
-    if device == "cuda":
-        wire.append(backend.stream())
-    native = getattr(backend.native(device), kernel, None)
-    if native is None:
-        raise NotImplementedError(f"kernel {kernel} does not run on {device}")
-    native(*wire)
+    if _recorder is not None:
+        _recorder.record(kernel, wire, arrays)
+    else:
+        device = backend.device_of(arrays[0])
+        getattr(backend.native(device), kernel)(*wire, *backend.stream(device))

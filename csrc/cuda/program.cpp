@@ -1,0 +1,88 @@
+#include "cuda/program.h"
+
+#include <cuda_runtime.h>
+
+#include <vector>
+
+namespace ge {
+namespace {
+
+// A stream of its own: the default stream cannot be captured, and nothing else may be launched on
+// one while it is.
+class CaptureStream {
+  public:
+    CaptureStream() {
+        check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking),
+                   "cudaStreamCreateWithFlags");
+    }
+    ~CaptureStream() { (void)cudaStreamDestroy(stream_); }
+    CaptureStream(const CaptureStream&) = delete;
+    CaptureStream& operator=(const CaptureStream&) = delete;
+
+    // Relaxed: launching a kernel for the first time loads it, which other modes refuse.
+    cudaGraph_t capture(const std::function<void(cudaStream_t)>& emit) {
+        check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed),
+                   "cudaStreamBeginCapture");
+        cudaGraph_t graph = nullptr;
+        try {
+            emit(stream_);
+        } catch (...) {
+            (void)cudaStreamEndCapture(stream_, &graph);
+            if (graph != nullptr) (void)cudaGraphDestroy(graph);
+            (void)cudaGetLastError();
+            throw;
+        }
+        check_cuda(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
+        return graph;
+    }
+
+  private:
+    cudaStream_t stream_ = nullptr;
+};
+
+std::size_t count_kernels(cudaGraph_t graph) {
+    std::size_t count = 0;
+    check_cuda(cudaGraphGetNodes(graph, nullptr, &count), "cudaGraphGetNodes");
+    std::vector<cudaGraphNode_t> nodes(count);
+    check_cuda(cudaGraphGetNodes(graph, nodes.data(), &count), "cudaGraphGetNodes");
+    std::size_t kernels = 0;
+    for (const cudaGraphNode_t node : nodes) {
+        cudaGraphNodeType type{};
+        check_cuda(cudaGraphNodeGetType(node, &type), "cudaGraphNodeGetType");
+        if (type == cudaGraphNodeTypeKernel) ++kernels;
+    }
+    return kernels;
+}
+
+}  // namespace
+
+struct Program::Graph {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    std::size_t kernels = 0;
+
+    ~Graph() {
+        if (executable != nullptr) (void)cudaGraphExecDestroy(executable);
+        if (graph != nullptr) (void)cudaGraphDestroy(graph);
+    }
+};
+
+Program::Program(const std::function<void(cudaStream_t)>& emit)
+    : graph_(std::make_unique<Graph>()) {
+    graph_->graph = CaptureStream().capture(emit);
+    graph_->kernels = count_kernels(graph_->graph);
+    check_cuda(cudaGraphInstantiate(&graph_->executable, graph_->graph, 0), "cudaGraphInstantiate");
+}
+
+Program::~Program() = default;
+Program::Program(Program&&) noexcept = default;
+
+std::size_t Program::size() const { return graph_->kernels; }
+
+void Program::run(std::int64_t times, cudaStream_t stream) const {
+    for (std::int64_t i = 0; i < times; ++i) {
+        check_cuda(cudaGraphLaunch(graph_->executable, stream), "cudaGraphLaunch");
+    }
+}
+
+}  // namespace ge

@@ -1,0 +1,30 @@
+// A captured program: a CUDA graph, launched as often as asked with no host work in between.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "cuda/launch.h"
+
+namespace ge {
+
+class Program {
+  public:
+    // Calls `emit` with a stream, and holds what it launches there without running it.
+    explicit Program(const std::function<void(cudaStream_t)>& emit);
+    ~Program();
+    Program(Program&&) noexcept;
+
+    // How many kernels one replay launches.
+    std::size_t size() const;
+
+    void run(std::int64_t times, cudaStream_t stream) const;
+
+  private:
+    struct Graph;
+    std::unique_ptr<Graph> graph_;
+};
+
+}  // namespace ge
