@@ -44,4 +44,10 @@ GE_HOST_DEVICE static inline PhiloxBlock philox_samples(uint64_t seed, uint64_t 
     return philox(seed, {{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}});
 }
 
+// The number that a counter on the device, or none, and a distance from it stand for. Unsigned, so
+// that it wraps instead of overflowing.
+GE_HOST_DEVICE static inline uint64_t position_of(const int64_t* counter, int64_t distance) {
+    return static_cast<uint64_t>(counter ? *counter : 0) + static_cast<uint64_t>(distance);
+}
+
 }  // namespace ge

@@ -64,4 +64,17 @@ GE_HOST_DEVICE static inline uint32_t permute(const Permutation& p, uint32_t slo
     return high << p.low_bits | low;
 }
 
+// The indices of the places [start, start + count) of the endless sequence whose epoch e is the
+// permutation of [0, size) by (seed, e).
+static inline void shuffled_sequence(int32_t* indices, uint64_t size, int64_t count, uint64_t seed,
+                                     uint64_t start) {
+    uint64_t epoch = start / size;
+    uint64_t slot = start % size;
+    for (int64_t i = 0; i < count; ++epoch, slot = 0) {
+        const Permutation permutation = make_permutation(static_cast<uint32_t>(size), seed, epoch);
+        for (; i < count && slot < size; ++i, ++slot)
+            indices[i] = static_cast<int32_t>(permute(permutation, static_cast<uint32_t>(slot)));
+    }
+}
+
 }  // namespace ge

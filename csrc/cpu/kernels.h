@@ -72,6 +72,16 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
                              float* loss,           /* [1] or null: scale * sum */                 \
                              float* dlogits,        /* [count]: scale * (sigmoid - target) */      \
                              int64_t count, float scale))                                          \
+    /* dense_forward with one output, and bce_with_logits of what it gives */                      \
+    KERNEL(dense_bce_with_logits, (const float* x,        /* [B, I] */                             \
+                                   const float* weight,   /* [I] */                                \
+                                   const float* bias,     /* [1] or null */                        \
+                                   const float* targets,  /* [B], or null: `target` for all */     \
+                                   float target,                                                   \
+                                   float* logits,         /* [B] */                                \
+                                   float* loss,           /* [1] */                                \
+                                   float* dlogits,        /* [B] */                                \
+                                   int64_t batch, int64_t in_features, float scale))               \
     /* optimizer.cpp: flat buffers, in place */                                                    \
     KERNEL(adam_step, (float* param, const float* grad, float* m, float* v, /* [count] */          \
                        int64_t* steps_done,  /* [1], incremented; or null: `step` counts */        \
@@ -96,11 +106,21 @@ using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to
                     const int32_t* indices,  /* [rows]; outside [0, N): the nearest in it */       \
                     float* out,              /* [rows, row_size] */                                \
                     int64_t n, int64_t rows, int64_t row_size, float scale, float shift))          \
-    KERNEL(advance, (int64_t* counter, int64_t by))                                                \
-    KERNEL(record, (const float* value,       /* [1] */                                            \
-                    float* history,           /* [capacity, width] */                              \
-                    const int64_t* position,  /* [1] */                                            \
-                    int64_t capacity, int64_t width, int64_t column))                              \
+    /* the same for the indices that shuffled_indices gives */                                     \
+    KERNEL(gather_shuffled, (const uint8_t* data,  /* [N, row_size] */                             \
+                             float* out,           /* [rows, row_size] */                          \
+                             int64_t n, int64_t rows, int64_t row_size, float scale, float shift,  \
+                             uint64_t seed, const int64_t* counter, int64_t position))             \
+    /* each counter [1] or null */                                                                 \
+    KERNEL(advance, (int64_t* counter0, int64_t by0, int64_t* counter1, int64_t by1,               \
+                     int64_t* counter2, int64_t by2, int64_t* counter3, int64_t by3))              \
+    /* history[row] = losses, means of sigmoid(logits); row = (counter + position) % capacity */   \
+    KERNEL(record, (const float* loss0,    /* [1] */                                               \
+                    const float* loss1,    /* [1] */                                               \
+                    const float* logits0,  /* [count] */                                           \
+                    const float* logits1,  /* [count] */                                           \
+                    float* history,        /* [capacity, 4] */                                     \
+                    int64_t count, int64_t capacity, const int64_t* counter, int64_t position))    \
     /* peak.cpp: per iteration and thread 768 multiply-adds that stay in registers */              \
     KERNEL(fma_peak, (float* sink,  /* [threads] */                                                \
                       int64_t iterations))                                                         \

@@ -28,4 +28,11 @@ void bce_with_logits(const float* logits,   // [count]
     if (loss) *loss = static_cast<float>(total * scale);
 }
 
+void dense_bce_with_logits(const float* x, const float* weight, const float* bias,
+                           const float* targets, float target, float* logits, float* loss,
+                           float* dlogits, int64_t batch, int64_t in_features, float scale) {
+    dense_forward(x, weight, bias, logits, batch, in_features, 1, Activation::linear, 0.0f);
+    bce_with_logits(logits, targets, target, nullptr, loss, dlogits, batch, scale);
+}
+
 }  // namespace ge::cpu::GE_ISA

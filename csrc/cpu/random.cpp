@@ -143,12 +143,6 @@ void generate(int64_t count, uint64_t seed, uint64_t first_block, FromWords from
     });
 }
 
-// The number that a counter on the device, or none, and a distance from it stand for. Unsigned, so
-// that it wraps instead of overflowing.
-uint64_t position_of(const int64_t* counter, int64_t distance) {
-    return static_cast<uint64_t>(counter ? *counter : 0) + static_cast<uint64_t>(distance);
-}
-
 GE_INLINE void store(float* p, float value) { *p = value; }
 
 // scale x where the word reaches the threshold, else 0. The word travels as the bits of a float.
@@ -198,15 +192,8 @@ void dropout(const float* x, float* y, int64_t count, float rate, uint64_t seed,
 
 void shuffled_indices(int32_t* indices, int64_t n, int64_t count, uint64_t seed,
                       const int64_t* counter, int64_t position) {
-    const uint64_t size = static_cast<uint64_t>(n);
-    const uint64_t start = position_of(counter, position);
-    uint64_t epoch = start / size;
-    uint64_t slot = start % size;
-    for (int64_t i = 0; i < count; ++epoch, slot = 0) {
-        const Permutation permutation = make_permutation(static_cast<uint32_t>(size), seed, epoch);
-        for (; i < count && slot < size; ++i, ++slot)
-            indices[i] = static_cast<int32_t>(permute(permutation, static_cast<uint32_t>(slot)));
-    }
+    shuffled_sequence(indices, static_cast<uint64_t>(n), count, seed,
+                      position_of(counter, position));
 }
 
 }  // namespace ge::cpu::GE_ISA

@@ -17,6 +17,7 @@ import numpy as np
 
 from ganengine import backend
 from ganengine.backend import Array, Shape
+from ganengine.kernels import data as kernels
 from ganengine.kernels._launch import recorder, set_recorder
 from ganengine.tensor import Tensor
 
@@ -87,8 +88,7 @@ def capture(function: Callable[[], object], state: Iterable[State]) -> Program:
     set_recorder(active)
     try:
         function()
-        for action in active.end_actions:
-            action()
+        active.move_counters()
     finally:
         set_recorder(None)
     return active.program()
@@ -108,7 +108,7 @@ class _Recorder:
     """Writes down kernel calls, and plans the memory of what they make."""
 
     def __init__(self, state: Iterable[State]):
-        self.end_actions: list[Callable[[], None]] = []
+        self._moves: list[Callable[[], tuple[Array, int]]] = []
         self._registered = [array for item in state for array in _arrays(item)]
         self._device = backend.device_of(self._registered[0]) if self._registered else "cpu"
         self._blocks: list[Array] = []
@@ -145,8 +145,14 @@ class _Recorder:
                 )
         self._calls.append((kernel, wire))
 
-    def at_end(self, action: Callable[[], None]) -> None:
-        self.end_actions.append(action)
+    def at_end(self, move: Callable[[], tuple[Array, int]]) -> None:
+        """Have a replay end with ``kernels.advance`` of the pair that ``move`` then gives."""
+        self._moves.append(move)
+
+    def move_counters(self) -> None:
+        moves = [move() for move in self._moves]
+        for first in range(0, len(moves), kernels.MOST_MOVES):
+            kernels.advance(*moves[first : first + kernels.MOST_MOVES])
 
     def program(self) -> Program:
         memory: list[object] = [*self._registered, *self._blocks]

@@ -1,4 +1,4 @@
-"""Random streams whose position lives on the device, so that a replay needs nothing from here."""
+"""Places in sequences that live on the device, so that a replay needs nothing from here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,48 @@ from ganengine.reference.random import Offset
 _WORDS_PER_BLOCK = 4  # numbers that one Philox block gives
 
 
+class Counter:
+    """How far a sequence was used: a number that lives on the device.
+
+    Each :meth:`take` uses what follows the one before. In a captured program all of a replay's
+    places are relative to the number, which moves once, at the program's end.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+
+    def __init__(self, device: str = "cpu"):
+        self.value = backend.to_device(np.zeros(1, "int64"), device)
+        self._taken = 0  # by the program that is being captured
+
+    def arrays(self) -> list[Array]:
+        """The state, for capture and checkpoints."""
+        return [self.value]
+
+    def take(self, count: int) -> Offset:
+        """Use ``count`` places; returns the first, as kernels take it."""
+        active = recorder()
+        if active is None:
+            start = int(self.value[0])
+            kernels.advance((self.value, count))
+            return start
+        if self._taken == 0:
+            active.at_end(self._finish)
+        skip = self._taken
+        self._taken += count
+        return self.value, skip
+
+    def _finish(self) -> tuple[Array, int]:
+        taken, self._taken = self._taken, 0
+        return self.value, taken
+
+
 class Generator:
     """A stream of Philox4x32-10 numbers: a seed, and a counter that lives on the device.
 
     The same seed gives the same numbers on every device. Each draw takes the blocks that follow
     those of the draw before; in a captured program all draws of a replay are placed relative to the
-    counter, which moves once, at the program's end.
+    counter (see :class:`Counter`).
 
     Args:
         seed: 64 bits.
@@ -32,12 +68,11 @@ class Generator:
     def __init__(self, seed: int = 0, device: str = "cpu"):
         self.seed = seed % 2**64
         self.device = device
-        self.counter = backend.to_device(np.zeros(1, "int64"), device)
-        self._taken = 0
+        self.blocks = Counter(device)  # of Philox, that were used
 
     def arrays(self) -> list[Array]:
         """The state, for capture and checkpoints."""
-        return [self.counter]
+        return self.blocks.arrays()
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> Array:
         """Numbers uniform on [low, high), float32."""
@@ -51,21 +86,7 @@ class Generator:
 
     def take(self, count: int) -> Offset:
         """Reserve ``count`` numbers: the ``offset`` that kernels.random takes."""
-        blocks = -(-count // _WORDS_PER_BLOCK)
-        active = recorder()
-        if active is None:
-            start = int(self.counter[0])
-            self.counter += blocks
-            return start
-        if self._taken == 0:
-            active.at_end(self._advance)
-        skip = self._taken
-        self._taken += blocks
-        return self.counter, skip
-
-    def _advance(self) -> None:
-        kernels.advance(self.counter, self._taken)
-        self._taken = 0
+        return self.blocks.take(-(-count // _WORDS_PER_BLOCK))
 
 
 def _size(shape: Shape) -> int:

@@ -11,23 +11,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganengine.tensor import Tensor
 
 Gradients = Sequence["Tensor | None"]
-Rule = Callable[["Tensor", "Pass"], Gradients]
+Rule = Callable[[Any, "Pass"], Gradients]  # the gradient in the output: Tensor
 
 _recording = True
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation: the tensors it took and the rule for their gradients."""
+    """One operation: the tensors it took and the rule for their gradients.
+
+    A loss, where most walks start, may spare itself the product with a gradient of 1: its rule
+    ``takes_one`` if it understands None as that.
+    """
 
     inputs: tuple[Tensor, ...]
     rule: Rule
+    takes_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def no_grad() -> AbstractContextManager[None]:
 
 def walk_back(
     output: Tensor,
-    seed: Tensor,
+    seed: Tensor | None,
     targets: Sequence[Tensor] | None,
     *,
     create_graph: bool,
@@ -81,8 +86,9 @@ def walk_back(
 ) -> dict[int, Tensor]:
     """Gradients of ``output`` by id of tensor, for the targets (None: every leaf that wants one).
 
-    ``seed`` is the gradient in ``output`` itself. With ``into_leaves`` each target's gradient is
-    added to its ``grad`` as well, by the rule itself where it can.
+    ``seed`` is the gradient in ``output`` itself, None standing for 1 if its rule takes that. With
+    ``into_leaves`` each target's gradient is added to its ``grad`` as well, by the rule itself
+    where it can.
     """
     order = _topological_order(output)
     if targets is None:
@@ -93,7 +99,7 @@ def walk_back(
             wanted.add(id(tensor))
     this_pass = Pass(frozenset(wanted), create_graph, into_leaves)
 
-    gradients = {id(output): seed}
+    gradients: dict[int, Any] = {id(output): seed}
     with recording_set(create_graph):
         for tensor in reversed(order):
             if tensor.node is None or id(tensor) not in wanted or id(tensor) not in gradients:

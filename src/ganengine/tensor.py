@@ -109,7 +109,8 @@ class Tensor:
         Raises:
             ValueError: no gradient was given for a tensor that is not a scalar.
         """
-        walk_back(self, _seed(self, gradient), inputs, create_graph=False, into_leaves=True)
+        seed = _seed(self, gradient, inputs or ())
+        walk_back(self, seed, inputs, create_graph=False, into_leaves=True)
 
     def add_grad(self, gradient: Tensor) -> None:
         """Add to ``grad``: in the tensor's own buffer, if it has one."""
@@ -241,10 +242,10 @@ class Tensor:
         return total if scale == 1.0 else total * scale
 
 
-def make(data: Array, inputs: tuple[Tensor, ...], rule: Rule) -> Tensor:
+def make(data: Array, inputs: tuple[Tensor, ...], rule: Rule, *, takes_one: bool = False) -> Tensor:
     """The result of an operation, with its node if the tape runs and an input wants gradients."""
     if recording() and any(tensor.requires_grad for tensor in inputs):
-        return Tensor(data, requires_grad=True, node=Node(inputs, rule))
+        return Tensor(data, requires_grad=True, node=Node(inputs, rule, takes_one))
     return Tensor(data)
 
 
@@ -300,7 +301,11 @@ def grad(
         ValueError: ``output`` is no scalar and has no ``gradient``, or does not depend on an input.
     """
     gradients = walk_back(
-        output, _seed(output, gradient), inputs, create_graph=create_graph, into_leaves=False
+        output,
+        _seed(output, gradient, inputs),
+        inputs,
+        create_graph=create_graph,
+        into_leaves=False,
     )
     for position, tensor in enumerate(inputs):
         if id(tensor) not in gradients:
@@ -308,12 +313,14 @@ def grad(
     return [gradients[id(tensor)] for tensor in inputs]
 
 
-def _seed(output: Tensor, gradient: Tensor | None) -> Tensor:
+def _seed(output: Tensor, gradient: Tensor | None, inputs: Sequence[Tensor]) -> Tensor | None:
     if gradient is None:
         if output.size != 1:
             raise ValueError(
                 f"output has shape {output.shape}; only a scalar has a gradient without `gradient`"
             )
+        if output.node and output.node.takes_one and all(each is not output for each in inputs):
+            return None
         return affine(output.detach(), 0.0, 1.0)
     if gradient.shape != output.shape:
         raise ValueError(f"gradient must have shape {output.shape}, got {gradient.shape}")

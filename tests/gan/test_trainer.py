@@ -107,6 +107,10 @@ def test_a_shared_noise_batch_saves_one_generator_pass() -> None:
     assert len(shared) == len(separate) - 4  # noise, dense, norm, dense
 
 
+def test_a_step_is_few_kernels() -> None:
+    assert len(gan(recipes.get("mlp-128")).program) == 24
+
+
 def test_history_reaches_past_the_device_buffer() -> None:
     trained = gan(small(batch_size=2))
     history = trained.train(1100)

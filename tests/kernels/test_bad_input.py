@@ -63,7 +63,12 @@ VALID: dict[str, Callable[[], Arguments]] = {
         "slope": 0.2,
         "out": (draw(4), draw(4)),
     },
-    "bce_with_logits": lambda: {"logits": draw(5), "targets": draw(5), "reduction": "mean"},
+    "bce_with_logits": lambda: {
+        "logits": draw(5),
+        "targets": draw(5),
+        "reduction": "mean",
+        "scale": 2.0,
+    },
     "binary": lambda: {"op": "add", "a": draw(3, 4), "b": draw(4), "out": draw(3, 4)},
     "dense": lambda: {
         "x": draw(3, 4),
@@ -81,6 +86,13 @@ VALID: dict[str, Callable[[], Arguments]] = {
         "activation": "relu",
         "slope": 0.2,
         "out": (draw(5, 4), draw(5)),
+    },
+    "dense_bce_with_logits": lambda: {
+        "x": draw(3, 4),
+        "weight": draw(1, 4),
+        "bias": draw(1),
+        "targets": draw(3, 1),
+        "scale": 2.0,
     },
     "ema_step": lambda: {
         "average": draw(7),
@@ -102,7 +114,10 @@ VALID: dict[str, Callable[[], Arguments]] = {
 }
 
 # Tested with their own kernels.
-ELSEWHERE = {"advance", "dropout", "gather", "normal", "record", "shuffled_indices", "uniform"}
+ELSEWHERE = {
+    *("advance", "dropout", "gather", "gather_shuffled", "normal", "record"),
+    *("shuffled_indices", "uniform"),
+}
 
 # Whatever shape these have is right, as long as the others follow.
 FREE_SHAPE = {

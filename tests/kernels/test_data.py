@@ -104,30 +104,63 @@ def test_a_captured_gather_needs_rows():
         capture(lambda: kernels.gather(data, indices, scale=1, shift=0), [data, indices])
 
 
+# gather_shuffled
+
+
+@pytest.mark.parametrize("room", [kernels, reference])
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 130, 300])
+@pytest.mark.parametrize("position", [0, 49, 2**40 + 3])
+def test_gather_shuffled_is_gather_of_shuffled_indices(room, images, count, position):
+    indices = reference.shuffled_indices(50, count, seed=7, position=position)
+    expected = reference.gather(images, indices, scale=0.3, shift=-0.7)
+    places = (position, (np.array([position - 3], "int64"), 3))
+    for place in places if position else places[:1]:
+        actual = room.gather_shuffled(images, count, seed=7, position=place, scale=0.3, shift=-0.7)
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_gather_shuffled_gives_the_same_bits_on_any_number_of_threads(images):
+    before = _cpu.thread_count()
+    arguments = {"seed": 7, "position": 11, "scale": 0.3, "shift": -0.7}
+    expected = reference.gather_shuffled(images, 333, **arguments)
+    try:
+        for threads in (1, 2, 3):
+            _cpu.set_thread_count(threads)
+            out = np.empty((333, 28, 28), "float32")
+            assert kernels.gather_shuffled(images, 333, **arguments, out=out) is out
+            np.testing.assert_array_equal(out, expected)
+    finally:
+        _cpu.set_thread_count(before)
+
+
 # advance and record
 
 
 @pytest.mark.parametrize("room", [kernels, reference])
 def test_advance(room):
-    counter = np.array([2**40], "int64")
-    room.advance(counter, 25)
-    room.advance(counter, -5)
-    assert counter[0] == 2**40 + 20
+    counter, other = np.array([2**40], "int64"), np.array([7], "int64")
+    room.advance((counter, 25))
+    room.advance((counter, -5), (other, 1), (other, 2), (counter, 3))
+    assert counter[0] == 2**40 + 23
+    assert other[0] == 10
     counter[0] = 2**63 - 1
-    room.advance(counter, 1)
+    room.advance((counter, 1))
     assert counter[0] == -(2**63)
+    room.advance()
 
 
 @pytest.mark.parametrize("room", [kernels, reference])
-@pytest.mark.parametrize("position", [0, 3, 4, 2**33 + 1, -1, -(2**63)])
-def test_record(room, position):
-    history = np.zeros((4, 3), "float32")
-    expected = history.copy()
-    expected[position % 4, 1] = 2.5
-    for value in (np.float32([2.5]), np.full((), 2.5, "float32")):
-        history[...] = 0
-        room.record(value, history, np.array([position], "int64"), 1)
-        np.testing.assert_array_equal(history, expected)
+@pytest.mark.parametrize("position", [0, 3, 4, 2**33 + 1])
+@pytest.mark.parametrize("count", [1, 33, 1000])
+def test_record(room, position, count):
+    losses = np.float32([2.5]), np.full((), -1.5, "float32")
+    logits = [np.random.default_rng(i).normal(0, 20, (count, 1)).astype("float32") for i in (1, 2)]
+    means = [reference.activation(each.astype("float64"), "sigmoid").mean() for each in logits]
+    for place in (position, (np.array([position - 3], "int64"), 3)):
+        history = np.zeros((5, 4), "float32")
+        room.record(losses, logits, history, place)
+        np.testing.assert_allclose(history[position % 5], [2.5, -1.5, *means], rtol=1e-6)
+        assert np.count_nonzero(history.any(axis=1)) == 1
 
 
 def test_implementation_switch_reaches_the_reference(images, monkeypatch):
@@ -138,11 +171,13 @@ def test_implementation_switch_reaches_the_reference(images, monkeypatch):
     out = np.empty((9, 28, 28), "float32")
     assert kernels.gather(images, indices, scale=0.3, shift=-0.7, out=out) is out
     np.testing.assert_array_equal(out, expected)
-    counter, history = np.array([4]), np.zeros((3, 2), "float32")
-    kernels.advance(counter, 3)
-    kernels.record(np.float32([1.5]), history, counter, 1)
+    kernels.gather_shuffled(images, 9, seed=0, position=0, scale=1, shift=0, out=out)
+    assert (out == images[kernels.shuffled_indices(50, 9, seed=0, position=0)]).all()
+    counter, history = np.array([4]), np.zeros((3, 4), "float32")
+    kernels.advance((counter, 3))
+    kernels.record((ONE, ONE), (ONE, ONE), history, (counter, 0))
     assert counter[0] == 7
-    assert history[1, 1] == 1.5
+    assert history[1, 1] == 1.0
 
 
 # Bad input
@@ -151,7 +186,7 @@ def test_implementation_switch_reaches_the_reference(images, monkeypatch):
 DATA = np.zeros((5, 3), "uint8")
 INDICES = np.array([0, 4], "int32")
 COUNTER = np.zeros(1, "int64")
-HISTORY = np.zeros((4, 2), "float32")
+HISTORY = np.zeros((4, 4), "float32")
 ONE = np.ones(1, "float32")
 READ_ONLY = np.zeros(1, "int64")
 READ_ONLY.flags.writeable = False
@@ -159,6 +194,16 @@ READ_ONLY.flags.writeable = False
 
 def gather(data=DATA, indices=INDICES, scale=1.0, shift=0.0, out=None):
     return kernels.gather(data, indices, scale=scale, shift=shift, out=out)
+
+
+def shuffled(data=DATA, count=2, seed=0, position=0, scale=1.0, shift=0.0, out=None):
+    return kernels.gather_shuffled(
+        data, count, seed=seed, position=position, scale=scale, shift=shift, out=out
+    )
+
+
+def record(losses=(ONE, ONE), logits=(ONE, ONE), history=HISTORY, position=0):
+    return kernels.record(losses, logits, history, position)
 
 
 BAD_CALLS = [
@@ -175,22 +220,34 @@ BAD_CALLS = [
     (lambda: gather(out=np.zeros((2, 4), "float32")), ValueError, "out"),
     (lambda: gather(out=np.zeros((2, 3))), TypeError, "out"),
     (lambda: gather(out=np.zeros((3, 2), "float32").T), ValueError, "out"),
-    (lambda: kernels.advance(COUNTER.astype("int32"), 1), TypeError, "counter"),
-    (lambda: kernels.advance(np.zeros(2, "int64"), 1), ValueError, "counter"),
-    (lambda: kernels.advance(READ_ONLY, 1), ValueError, "counter"),
-    (lambda: kernels.advance(COUNTER, 1.5), TypeError, "by"),
-    (lambda: kernels.advance(COUNTER, 2**63), ValueError, "by"),
-    (lambda: kernels.record(np.ones(1), HISTORY, COUNTER, 0), TypeError, "value"),
-    (lambda: kernels.record(HISTORY, HISTORY, COUNTER, 0), ValueError, "value"),
-    (lambda: kernels.record(ONE, HISTORY[0], COUNTER, 0), ValueError, "history"),
-    (lambda: kernels.record(ONE, HISTORY[:0], COUNTER, 0), ValueError, "history"),
-    (lambda: kernels.record(ONE, HISTORY.astype("float64"), COUNTER, 0), TypeError, "history"),
-    (lambda: kernels.record(ONE, HISTORY.T, COUNTER, 0), ValueError, "history"),
-    (lambda: kernels.record(ONE, HISTORY, ONE, 0), TypeError, "position"),
-    (lambda: kernels.record(ONE, HISTORY, COUNTER[:0], 0), ValueError, "position"),
-    (lambda: kernels.record(ONE, HISTORY, COUNTER, 2), ValueError, "column"),
-    (lambda: kernels.record(ONE, HISTORY, COUNTER, -1), ValueError, "column"),
-    (lambda: kernels.record(ONE, HISTORY, COUNTER, 0.0), TypeError, "column"),
+    (lambda: shuffled(data=DATA[:0]), ValueError, "data must have shape"),
+    (lambda: shuffled(data=ONE), TypeError, "data must be uint8"),
+    (lambda: shuffled(count=-1), ValueError, "count"),
+    (lambda: shuffled(count=1.0), TypeError, "count"),
+    (lambda: shuffled(seed=-1), ValueError, "seed"),
+    (lambda: shuffled(position=-1), ValueError, "position"),
+    (lambda: shuffled(position=(ONE, 0)), TypeError, r"position\[0\]"),
+    (lambda: shuffled(scale=math.nan), ValueError, "scale"),
+    (lambda: shuffled(out=np.zeros((3, 3), "float32")), ValueError, "out"),
+    (lambda: kernels.advance((COUNTER.astype("int32"), 1)), TypeError, r"moves\[0\]\[0\]"),
+    (lambda: kernels.advance((np.zeros(2, "int64"), 1)), ValueError, r"moves\[0\]\[0\]"),
+    (lambda: kernels.advance((COUNTER, 1), (READ_ONLY, 1)), ValueError, r"moves\[1\]\[0\]"),
+    (lambda: kernels.advance((COUNTER, 1.5)), TypeError, r"moves\[0\]\[1\]"),
+    (lambda: kernels.advance((COUNTER, 2**63)), ValueError, r"moves\[0\]\[1\]"),
+    (lambda: kernels.advance(*[(COUNTER, 1)] * 5), ValueError, "moves has 5 pairs"),
+    (lambda: record(losses=(np.ones(1), ONE)), TypeError, r"losses\[0\]"),
+    (lambda: record(losses=(ONE, HISTORY)), ValueError, r"losses\[1\]"),
+    (lambda: record(logits=(ONE, np.ones(1))), TypeError, r"logits\[1\]"),
+    (lambda: record(logits=(ONE, ONE[:0])), ValueError, "logits must have the same"),
+    (lambda: record(logits=(ONE[:0], ONE[:0])), ValueError, "logits must have the same"),
+    (lambda: record(history=HISTORY[0]), ValueError, "history"),
+    (lambda: record(history=HISTORY[:0]), ValueError, "history"),
+    (lambda: record(history=HISTORY[:, :2].copy()), ValueError, "history"),
+    (lambda: record(history=HISTORY.astype("float64")), TypeError, "history"),
+    (lambda: record(history=np.zeros((4, 6), "float32").T), ValueError, "history"),
+    (lambda: record(position=(ONE, 0)), TypeError, r"position\[0\]"),
+    (lambda: record(position=(COUNTER[:0], 0)), ValueError, r"position\[0\]"),
+    (lambda: record(position=-1), ValueError, "position"),
 ]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from helpers import LAYOUTS, Array, as_float64, assert_close, assert_gradient, draw, laid_out
@@ -119,3 +121,34 @@ def test_as_pytorch() -> None:
     loss, dlogits = kernels.bce_with_logits(logits, targets)
     np.testing.assert_allclose(loss, expected.item(), rtol=1e-6)
     np.testing.assert_allclose(dlogits, theirs.grad.numpy(), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("room", [kernels, reference])
+def test_scale_multiplies_the_loss(room: Any) -> None:
+    logits, targets = draw(50, spread=4.0), probabilities(50)
+    loss, dlogits = room.bce_with_logits(logits, targets)
+    scaled, dscaled = room.bce_with_logits(logits, targets, scale=-3.0)
+    np.testing.assert_allclose(scaled, -3.0 * loss, rtol=1e-6)
+    np.testing.assert_allclose(dscaled, -3.0 * dlogits, rtol=1e-6)
+
+
+def test_scale_needs_a_reduction() -> None:
+    with pytest.raises(ValueError, match="^scale is 2\\.0; without a reduction"):
+        kernels.bce_with_logits(draw(3), 1.0, reduction="none", scale=2.0)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (1, 1), (33, 100), (200, 128), (129, 6272)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("one_target", [True, False])
+def test_last_layer_and_loss_together(size: tuple[int, int], bias: bool, one_target: bool) -> None:
+    x, weight = draw(*size), draw(1, size[1], seed=1)
+    offset = draw(1, seed=2) if bias else None
+    targets = 0.9 if one_target else probabilities(size[0], 1)
+    loss, logits, dlogits = kernels.dense_bce_with_logits(x, weight, offset, targets, scale=2.0)
+    expected_logits = kernels.dense(x, weight, offset)
+    np.testing.assert_array_equal(logits, expected_logits)
+    expected = kernels.bce_with_logits(logits, targets, scale=2.0)
+    np.testing.assert_array_equal(loss, expected[0])
+    np.testing.assert_array_equal(dlogits, expected[1])
+    by_reference = reference.dense_bce_with_logits(x, weight, offset, targets, scale=2.0)
+    np.testing.assert_allclose(loss, by_reference[0], rtol=1e-5)

@@ -303,15 +303,17 @@ def test_indices_equal_the_reference(n, position):
 def test_a_position_is_a_place_in_one_sequence():
     whole = kernels.shuffled_indices(100, 1000, seed=2, position=0)
     assert_same_bits(kernels.shuffled_indices(100, 77, seed=2, position=350), whole[350:427])
-    place = np.array([350], "int64")
+    counter = np.array([300], "int64")
     for room in (kernels, reference):
-        assert_same_bits(room.shuffled_indices(100, 77, seed=2, position=place), whole[350:427])
-    assert place[0] == 350
+        assert_same_bits(
+            room.shuffled_indices(100, 77, seed=2, position=(counter, 50)), whole[350:427]
+        )
+    assert counter[0] == 300
     assert not np.array_equal(kernels.shuffled_indices(100, 1000, seed=3, position=0), whole)
 
 
 def test_a_position_off_the_end_still_gives_indices_in_range():
-    indices = kernels.shuffled_indices(1000, 3000, seed=2, position=np.array([-1500]))
+    indices = kernels.shuffled_indices(1000, 3000, seed=2, position=(np.array([-1500]), 0))
     assert indices.min() >= 0
     assert indices.max() < 1000
 
@@ -387,7 +389,11 @@ BAD_CALLS = [
     (lambda: kernels.shuffled_indices(5, 1, seed=-5, position=0), ValueError, "seed"),
     (lambda: kernels.shuffled_indices(5, 1, seed=0, position=-1), ValueError, "position"),
     (lambda: kernels.shuffled_indices(5, 1, seed=0, position=0.5), TypeError, "position"),
-    (lambda: kernels.shuffled_indices(5, 1, seed=0, position=NO_COUNTER), TypeError, "position"),
+    (
+        lambda: kernels.shuffled_indices(5, 1, seed=0, position=(NO_COUNTER, 0)),
+        TypeError,
+        "position",
+    ),
     (lambda: kernels.shuffled_indices(5, 1, seed=0, position=0, device=""), ValueError, "device"),
 ]
 

@@ -113,3 +113,33 @@ def test_bce_gradients_first_and_second_order(array_targets: bool) -> None:
     (first,) = grad(functional.bce_with_logits(logits, targets), [logits], create_graph=True)
     (second,) = grad(first.sum(), [logits])
     np.testing.assert_allclose(second.numpy(), probability * (1 - probability) / 6, atol=1e-6)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_last_layer_with_its_loss_equals_the_two_apart(bias: bool) -> None:
+    x, weight = (Tensor(normal(*size), requires_grad=True) for size in ((6, 4), (1, 4)))
+    offset = Tensor(normal(1), requires_grad=True) if bias else None
+    inputs = [x, weight] if offset is None else [x, weight, offset]
+
+    def together() -> Tensor:
+        return functional.dense_bce_with_logits(x, weight, offset, 0.9, scale=2.0)[0]
+
+    def apart() -> Tensor:
+        return functional.bce_with_logits(functional.dense(x, weight, offset), 0.9, scale=2.0)
+
+    for function in (lambda loss: loss, lambda loss: loss * 3.0):  # a gradient of 1, and another
+        actual, expected = (grad(function(loss()), inputs) for loss in (together, apart))
+        for ours, theirs in zip(actual, expected, strict=True):
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-7)
+
+    def penalty(loss: Tensor) -> list[Tensor]:
+        (slope,) = grad(loss, [x], create_graph=True)
+        return grad((slope * slope).sum(), [weight])
+
+    (second,), (expected_second,) = penalty(together()), penalty(apart())
+    np.testing.assert_allclose(second.numpy(), expected_second.numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_the_gradient_of_a_loss_in_itself_is_one() -> None:
+    loss = functional.bce_with_logits(Tensor(normal(3), requires_grad=True), 1.0)
+    assert grad(loss, [loss])[0].item() == 1.0

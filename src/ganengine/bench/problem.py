@@ -166,7 +166,7 @@ def _engine_steps(
         batch, _ = gan.step_inputs()
         batches.append(np.rint((batch - low) * (255.0 / (high - low))).astype("uint8"))
         stream = Generator(seed)
-        stream.counter[...] = gan.noise.counter
+        stream.blocks.value[...] = gan.noise.blocks.value
         draw = stream.normal if recipe.latent == "normal" else _uniform(stream)
         first = draw(shape)
         noise.append([first, first if recipe.same_noise else draw(shape)])

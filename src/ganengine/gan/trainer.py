@@ -13,8 +13,9 @@ from ganengine.capture import Program, capture
 from ganengine.gan.losses import discriminator_loss, generator_loss
 from ganengine.nn import BatchNorm, Sequential
 from ganengine.optim import Adam
-from ganengine.random import Generator
+from ganengine.random import Counter, Generator
 from ganengine.recipes import Recipe
+from ganengine.reference.random import Offset
 from ganengine.tape import no_grad
 from ganengine.tensor import Tensor
 
@@ -59,8 +60,8 @@ class GAN:
         self.average = self._build(recipe.generator, 0) if recipe.ema_decay is not None else None
         self.g_optimizer = self._optimizer(self.generator)
         self.d_optimizer = self._optimizer(self.discriminator)
-        self.position = self._place(np.zeros(1, "int64"))  # images drawn so far
-        self.steps_done = self._place(np.zeros(1, "int64"))
+        self.position = Counter(device)  # images drawn so far
+        self.steps_done = Counter(device)
         self.history = self._place(np.zeros((_HISTORY, len(METRICS)), "float32"))
         batch = recipe.batch_size
         labels = np.zeros((2 * batch, 1), "float32")
@@ -158,8 +159,8 @@ class GAN:
         discriminator steps, separate noise) continues the same streams.
         """
         noise = Generator(self.seed, self.device)
-        noise.counter[...] = self.noise.counter
-        images = self._draw_images(None)
+        noise.blocks.value[...] = self.noise.blocks.value
+        images = self._draw_images((self.position.value, 0), None)
         z = self._latent(noise, self.recipe.batch_size)
         return backend.to_device(images, "cpu"), backend.to_device(z, "cpu")
 
@@ -188,13 +189,12 @@ class GAN:
                 )
         for name, array in own.items():
             array[...] = backend.to_device(state[name], self.device)
-        self.step = int(self.steps_done[0])
+        self.step = int(self.steps_done.value[0])
 
     def _step(self) -> None:
         recipe, batch = self.recipe, self.recipe.batch_size
         for _ in range(recipe.d_steps):
-            self._draw_images(self._batch[:batch])
-            kernels.advance(self.position, batch)
+            self._draw_images(self.position.take(batch), self._batch[:batch])
             z = self._latent(self.noise, batch)
             if recipe.same_noise:
                 fake = self.generator.forward(Tensor(z), out=self._batch[batch:])
@@ -207,12 +207,13 @@ class GAN:
             self.d_optimizer.step()
         if not recipe.same_noise:
             fake = self.generator(Tensor(self._latent(self.noise, batch)))
-        g_loss = generator_loss(self.discriminator(fake), recipe.loss)
+        g_loss = generator_loss(self.discriminator, fake, recipe.loss)
         self.generator.zero_grad()
         g_loss.backward(inputs=self.generator.parameters())
         self.g_optimizer.step()
         self._update_average()
-        self._record(d_loss, g_loss, *(self._mean_probability(part) for part in logits))
+        row = self.steps_done.take(1)
+        kernels.record((d_loss.data, g_loss.data), logits, self.history, row)
 
     def _discriminate(self) -> tuple[Tensor, tuple[Array, Array]]:
         """The discriminator's loss on the batch (real plus fake part), and its logits on both."""
@@ -220,13 +221,16 @@ class GAN:
         real, fake = self._batch[:batch], self._batch[batch:]
         if any(isinstance(layer, BatchNorm) for layer in self.discriminator):
             # Batch statistics must not mix real and generated images.
-            on_real, on_fake = self.discriminator(Tensor(real)), self.discriminator(Tensor(fake))
-            loss = discriminator_loss(on_real, self.recipe.real_label)
-            return loss + discriminator_loss(on_fake, 0.0), (on_real.data, on_fake.data)
-        logits = self.discriminator(Tensor(self._batch))
+            loss, on_real = discriminator_loss(
+                self.discriminator, Tensor(real), self.recipe.real_label
+            )
+            more, on_fake = discriminator_loss(self.discriminator, Tensor(fake), 0.0)
+            return loss + more, (on_real, on_fake)
         # The mean runs over twice the batch, so two of it are the sum of both parts' means.
-        loss = discriminator_loss(logits, self._labels) * 2.0
-        return loss, (logits.data[:batch], logits.data[batch:])
+        loss, logits = discriminator_loss(
+            self.discriminator, Tensor(self._batch), self._labels, scale=2.0
+        )
+        return loss, (logits[:batch], logits[batch:])
 
     def _update_average(self) -> None:
         decay = self.recipe.ema_decay
@@ -236,25 +240,21 @@ class GAN:
         averages, _, average_buffers = self.average.flat()
         for average, value in ((averages, parameters), (average_buffers, buffers)):
             if value.flat.size:
-                kernels.ema_step(average.flat, value.flat, decay=decay, step=self.steps_done)
+                kernels.ema_step(average.flat, value.flat, decay=decay, step=self.steps_done.value)
 
-    def _record(self, d_loss: Tensor, g_loss: Tensor, d_real: Array, d_fake: Array) -> None:
-        for column, value in enumerate((d_loss.data, g_loss.data, d_real, d_fake)):
-            kernels.record(value, self.history, self.steps_done, column)
-        kernels.advance(self.steps_done, 1)
-
-    @staticmethod
-    def _mean_probability(logits: Array) -> Array:
-        return kernels.mean(kernels.activation(logits, "sigmoid"))
-
-    def _draw_images(self, out: Array | None) -> Array:
+    def _draw_images(self, position: Offset, out: Array | None) -> Array:
         if self._images is None:
             raise RuntimeError("no data yet: call attach(images) first")
         low, high = self.recipe.value_range
-        indices = kernels.shuffled_indices(
-            len(self._images), self.recipe.batch_size, seed=self.seed, position=self.position
+        return kernels.gather_shuffled(
+            self._images,
+            self.recipe.batch_size,
+            seed=self.seed,
+            position=position,
+            scale=(high - low) / 255.0,
+            shift=low,
+            out=out,
         )
-        return kernels.gather(self._images, indices, scale=(high - low) / 255.0, shift=low, out=out)
 
     def _latent(self, generator: Generator, count: int) -> Array:
         shape = (count, self.recipe.latent_size)
@@ -286,7 +286,7 @@ class GAN:
         for prefix, optimizer in (("g", self.g_optimizer), ("d", self.d_optimizer)):
             for name, array in zip(("m", "v", "steps"), optimizer.arrays(), strict=True):
                 state[f"{prefix}_optimizer.{name}"] = array
-        state["noise"] = self.noise.counter
-        state["position"] = self.position
-        state["steps_done"] = self.steps_done
+        state["noise"] = self.noise.blocks.value
+        state["position"] = self.position.value
+        state["steps_done"] = self.steps_done.value
         return state

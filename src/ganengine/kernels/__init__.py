@@ -4,10 +4,10 @@ Layouts and argument names follow PyTorch. B batch, I and O in and out features.
 """
 
 from ganengine.kernels.activation import activation, activation_backward
-from ganengine.kernels.data import advance, gather, record
+from ganengine.kernels.data import advance, gather, gather_shuffled, record
 from ganengine.kernels.dense import dense, dense_backward, matmul
 from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
-from ganengine.kernels.loss import bce_with_logits
+from ganengine.kernels.loss import bce_with_logits, dense_bce_with_logits
 from ganengine.kernels.norm import batch_norm, batch_norm_backward
 from ganengine.kernels.optimizer import adam_step, ema_step, sgd_step
 from ganengine.kernels.random import dropout, normal, shuffled_indices, uniform
@@ -24,9 +24,11 @@ __all__ = [
     "binary",
     "dense",
     "dense_backward",
+    "dense_bce_with_logits",
     "dropout",
     "ema_step",
     "gather",
+    "gather_shuffled",
     "matmul",
     "mean",
     "normal",

@@ -13,6 +13,8 @@ from ganengine import backend
 from ganengine.backend import Array, Shape
 from ganengine.kernels._launch import recorder
 
+INT64_MAX = 2**63 - 1
+
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "tanh", "sigmoid")
 
 
@@ -105,12 +107,27 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     """``value`` as an int of at least ``low`` (and at most ``high``)."""
     try:
         result = value.__index__()
-    except AttributeError as error:
+    except (AttributeError, TypeError) as error:
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}") from error
     if result < low or (high is not None and result > high):
         wanted = f"at least {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"{name} is {result}; it must be {wanted}")
     return int(result)
+
+
+def seed(value: Any) -> int:
+    """A random stream's number, 64 bits."""
+    return integer("seed", value, low=0, high=2**64 - 1)
+
+
+def offset(name: str, value: Any, *, like: Array | None = None) -> tuple[Array | None, int]:
+    """A place in a sequence: an int, or (counter, skip) for ``counter[0] + skip``."""
+    if not isinstance(value, tuple):
+        return None, integer(name, value, low=0, high=INT64_MAX)
+    if len(value) != 2:
+        raise ValueError(f"{name} has {len(value)} parts; it can be an int or (counter, skip)")
+    counter = array(f"{name}[0]", value[0], (1,), dtype="int64", like=like)
+    return counter, integer(f"{name}[1]", value[1], low=0, high=INT64_MAX)
 
 
 def _typed(name: str, value: Any, dtype: str) -> Array:

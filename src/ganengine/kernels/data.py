@@ -6,6 +6,9 @@ from ganengine import reference
 from ganengine.backend import Array, implementation
 from ganengine.kernels import _check as check
 from ganengine.kernels._launch import empty, launch, recorder
+from ganengine.reference.random import Offset
+
+MOST_MOVES = 4
 
 
 def gather(
@@ -59,67 +62,142 @@ def gather(
     return y
 
 
-def advance(counter: Array, by: int) -> None:
-    """Move a counter that lives on the device, ``counter += by``, in place.
+def gather_shuffled(
+    data: Array,
+    count: int,
+    *,
+    seed: int,
+    position: Offset,
+    scale: float,
+    shift: float,
+    out: Array | None = None,
+) -> Array:
+    """The next ``count`` items of a data set that is shuffled anew each epoch, as float32.
+
+    The same as :func:`gather` of :func:`shuffled_indices` with this seed and position, in one call.
 
     Args:
-        counter: int64 (1,).
-        by: how far, an int.
+        data: uint8 (N, ...), N at least 1.
+        count: B.
+        seed, position: as in :func:`shuffled_indices`.
+        scale, shift, out: as in :func:`gather`.
+
+    Returns:
+        y, float32 (B, ...).
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: counter has the wrong shape, or by needs more than 64 bits.
+        ValueError: a shape, device or number does not fit.
 
     Example:
         >>> import numpy as np
         >>> from ganengine import kernels
-        >>> counter = np.zeros(1, "int64")
-        >>> kernels.advance(counter, 25)
-        >>> counter
-        array([25])
+        >>> data = np.arange(5, dtype="uint8")
+        >>> kernels.gather_shuffled(data, 5, seed=1, position=0, scale=1.0, shift=0.0)
+        array([0., 2., 1., 4., 3.], dtype=float32)
     """
-    counter = check.in_place("counter", counter, (1,), dtype="int64")
-    by = check.integer("by", by, low=-(2**63), high=2**63 - 1)
+    data = check.array("data", data, dtype="uint8")
+    if data.ndim == 0 or data.shape[0] == 0:
+        raise ValueError(f"data must have shape (N, ...) with N at least 1, got {data.shape}")
+    count = check.integer("count", count, low=0)
+    seed = check.seed(seed)
+    counter, start = check.offset("position", position, like=data)
+    scale = check.number("scale", scale)
+    shift = check.number("shift", shift)
+    shape = (count, *data.shape[1:])
+    if out is not None:
+        out = check.out("out", out, shape, like=data)
     if implementation() == "reference":
-        return reference.advance(counter, by)
-    launch("advance", counter, by)
+        return reference.gather_shuffled(
+            data, count, seed=seed, position=position, scale=scale, shift=shift, out=out
+        )
+    y = empty(shape, like=data) if out is None else out
+    items = data.shape[0]
+    row_size = data.size // items
+    launch("gather_shuffled", data, y, items, count, row_size, scale, shift, seed, counter, start)
+    return y
+
+
+def advance(*moves: tuple[Array, int]) -> None:
+    """Move counters in place: ``counter[0] += by`` for each pair, wrapping like all int64.
+
+    Args:
+        moves: up to four pairs of an int64 (1,) array and how far to move it, an int.
+
+    Raises:
+        TypeError: an argument has the wrong type or dtype.
+        ValueError: a counter has the wrong shape or device, a number needs more than 64 bits, or
+            there are too many pairs.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import kernels
+        >>> images, steps = np.zeros(1, "int64"), np.zeros(1, "int64")
+        >>> kernels.advance((images, 25), (steps, 1))
+        >>> images, steps
+        (array([25]), array([1]))
+    """
+    if len(moves) > MOST_MOVES:
+        raise ValueError(f"moves has {len(moves)} pairs; it can have up to {MOST_MOVES}")
+    checked: list[tuple[Array, int]] = []
+    for i, (counter, by) in enumerate(moves):
+        name = f"moves[{i}]"
+        counter = check.in_place(f"{name}[0]", counter, (1,), dtype="int64")
+        check.array(f"{name}[0]", counter, dtype="int64", like=checked[0][0] if i else None)
+        checked.append((counter, check.integer(f"{name}[1]", by, low=-(2**63), high=2**63 - 1)))
+    if implementation() == "reference":
+        return reference.advance(*checked)
+    if checked:
+        padding = [(None, 0)] * (MOST_MOVES - len(checked))
+        launch("advance", *(part for move in (*checked, *padding) for part in move))
     return None
 
 
-def record(value: Array, history: Array, position: Array, column: int) -> None:
-    """Note a number in the history, ``history[position % capacity, column] = value``, in place.
+def record(
+    losses: tuple[Array, Array], logits: tuple[Array, Array], history: Array, position: Offset
+) -> None:
+    """Write one row of a training's history: two losses and two mean probabilities.
+
+    ``history[position % capacity] = loss_0, loss_1, mean sigmoid(l_0), mean sigmoid(l_1)``.
 
     Args:
-        value: float32 with one element, such as a loss.
-        history: float32 (capacity, width); when it is full, the oldest row is overwritten.
-        position: int64 (1,), the step.
-        column: in [0, width).
+        losses: two float32 arrays with one element.
+        logits: l, two float32 arrays of the same, nonzero size.
+        history: float32 (capacity, 4); when it is full, the oldest row is overwritten.
+        position: the step: an int, or ``(counter, skip)`` for ``counter[0] + skip`` with an int64
+            (1,) array that lives on the device.
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape or device does not fit, or column is out of range.
+        ValueError: a shape or device does not fit.
 
     Example:
         >>> import numpy as np
         >>> from ganengine import kernels
-        >>> history = np.zeros((2, 1), "float32")
-        >>> for step in range(3):
-        ...     kernels.record(np.float32([step]), history, np.array([step]), 0)
-        >>> history
-        array([[2.],
-               [1.]], dtype=float32)
+        >>> history = np.zeros((2, 4), "float32")
+        >>> one, zeros = np.float32([1.0]), np.zeros(3, "float32")
+        >>> kernels.record((one, 2 * one), (zeros, zeros), history, 3)
+        >>> history[1]
+        array([1. , 2. , 0.5, 0.5], dtype=float32)
     """
     history = check.in_place("history", history)
-    check.array("history", history, ("capacity", "width"))
-    capacity, width = history.shape
-    if capacity == 0:
+    check.array("history", history, ("capacity", 4))
+    if history.shape[0] == 0:
         raise ValueError("history has no rows")
-    value = check.array("value", value, like=history)
-    if value.size != 1:
-        raise ValueError(f"value must have one element, got shape {tuple(value.shape)}")
-    position = check.array("position", position, (1,), dtype="int64", like=history)
-    column = check.integer("column", column, low=0, high=width - 1)
+    checked = []
+    for i, value in enumerate(losses):
+        value = check.array(f"losses[{i}]", value, like=history)
+        if value.size != 1:
+            raise ValueError(f"losses[{i}] must have one element, got shape {tuple(value.shape)}")
+        checked.append(value)
+    first = check.array("logits[0]", logits[0], like=history)
+    second = check.array("logits[1]", logits[1], like=history)
+    if first.size == 0 or first.size != second.size:
+        raise ValueError(
+            f"logits must have the same, nonzero size, got {first.size} and {second.size}"
+        )
+    counter, start = check.offset("position", position, like=history)
     if implementation() == "reference":
-        return reference.record(value, history, position, column)
-    launch("record", value, history, position, capacity, width, column)
+        return reference.record((checked[0], checked[1]), (first, second), history, position)
+    launch("record", *checked, first, second, history, first.size, history.shape[0], counter, start)
     return None

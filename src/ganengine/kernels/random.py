@@ -17,7 +17,6 @@ from ganengine.kernels import _check as check
 from ganengine.kernels._launch import empty, launch
 from ganengine.reference.random import Offset
 
-_INT64_MAX = 2**63 - 1
 _FLOAT_LIMIT = 1.7e38  # half the float32 range, so that high - low is finite
 
 
@@ -50,8 +49,8 @@ def uniform(
     shape = _shape(shape)
     low = check.number("low", low, low=-_FLOAT_LIMIT, high=_FLOAT_LIMIT)
     high = check.number("high", high, low=low, high=_FLOAT_LIMIT)
-    seed = _seed(seed)
-    counter, skip = _offset(offset)
+    seed = check.seed(seed)
+    counter, skip = check.offset("offset", offset)
     if implementation() == "reference":
         return reference.uniform(shape, low, high, seed=seed, offset=offset, device=device)
     out = empty(shape, like=_like(counter, device))
@@ -86,8 +85,8 @@ def normal(shape: Shape, *, seed: int, offset: Offset, device: str = "cpu") -> A
                [-0.24923344, -1.0038372 ]], dtype=float32)
     """
     shape = _shape(shape)
-    seed = _seed(seed)
-    counter, skip = _offset(offset)
+    seed = check.seed(seed)
+    counter, skip = check.offset("offset", offset)
     if implementation() == "reference":
         return reference.normal(shape, seed=seed, offset=offset, device=device)
     out = empty(shape, like=_like(counter, device))
@@ -122,8 +121,8 @@ def dropout(x: Array, rate: float, *, seed: int, offset: Offset) -> Array:
     x = check.array("x", x)
     rate = check.number("rate", rate, low=0.0, high=1.0)
     check.number("rate", np.float32(rate), low=0.0, high=1.0, open_high=True)
-    seed = _seed(seed)
-    counter, skip = _offset(offset, like=x)
+    seed = check.seed(seed)
+    counter, skip = check.offset("offset", offset, like=x)
     if implementation() == "reference":
         return reference.dropout(x, rate, seed=seed, offset=offset)
     y = empty(x.shape, like=x)
@@ -132,7 +131,7 @@ def dropout(x: Array, rate: float, *, seed: int, offset: Offset) -> Array:
 
 
 def shuffled_indices(
-    n: int, count: int, *, seed: int, position: int | Array, device: str = "cpu"
+    n: int, count: int, *, seed: int, position: Offset, device: str = "cpu"
 ) -> Array:
     """Where a data set of ``n`` items stands in an endless shuffled sequence,
 
@@ -144,9 +143,9 @@ def shuffled_indices(
         n: the number of items, 1 to 2^31.
         count: how many indices to make.
         seed: 64 bits.
-        position: of the first index in the sequence: an int, or an int64 (1,) array that lives on
-            the device.
-        device: where to make them, ``"cpu"`` or ``"cuda"``; with an array, it is the array's.
+        position: of the first index in the sequence: an int, or ``(counter, skip)`` for
+            ``counter[0] + skip`` with an int64 (1,) array that lives on the device.
+        device: where to make them, ``"cpu"`` or ``"cuda"``; with a counter, it is the counter's.
 
     Returns:
         int32 (count,), each in [0, n).
@@ -162,13 +161,8 @@ def shuffled_indices(
     """
     n = check.integer("n", n, low=1, high=2**31)
     count = check.integer("count", count, low=0)
-    seed = _seed(seed)
-    counter: Array | None = None
-    start = 0
-    if hasattr(position, "__index__") and getattr(position, "ndim", 0) == 0:
-        start = position = check.integer("position", position, low=0, high=_INT64_MAX)
-    else:
-        counter = position = check.array("position", position, (1,), dtype="int64")
+    seed = check.seed(seed)
+    counter, start = check.offset("position", position)
     if implementation() == "reference":
         return reference.shuffled_indices(n, count, seed=seed, position=position, device=device)
     indices = empty((count,), like=_like(counter, device), dtype="int32")
@@ -179,20 +173,6 @@ def shuffled_indices(
 def _shape(shape: Any) -> Shape:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     return tuple(check.integer(f"shape[{i}]", size, low=0) for i, size in enumerate(sizes))
-
-
-def _seed(seed: Any) -> int:
-    return check.integer("seed", seed, low=0, high=2**64 - 1)
-
-
-def _offset(offset: Any, *, like: Array | None = None) -> tuple[Array | None, int]:
-    """``offset`` as the native kernels take it: a counter or None, and a distance from it."""
-    if not isinstance(offset, tuple):
-        return None, check.integer("offset", offset, low=0, high=_INT64_MAX)
-    if len(offset) != 2:
-        raise ValueError(f"offset has {len(offset)} parts; it can be an int or (counter, skip)")
-    counter = check.array("offset[0]", offset[0], (1,), dtype="int64", like=like)
-    return counter, check.integer("offset[1]", offset[1], low=0, high=_INT64_MAX)
 
 
 def _like(counter: Array | None, device: str) -> Array:

@@ -7,7 +7,7 @@ from ganengine.backend import Array
 from ganengine.random import Generator
 from ganengine.reference.random import Offset
 from ganengine.tape import Gradients, Pass
-from ganengine.tensor import Tensor, make, matmul
+from ganengine.tensor import Tensor, grad, make, matmul
 
 
 def activation(x: Tensor, name: str, slope: float = 0.2) -> Tensor:
@@ -61,28 +61,7 @@ def dense(
     def rule(dy: Tensor, this_pass: Pass) -> Gradients:
         if this_pass.create_graph:
             return differentiable_rule(dy, this_pass)
-        need_dweight = any(this_pass.wants(tensor) for tensor in parameters)
-        # The optimiser's flat gradient buffer takes the products directly, without a copy.
-        direct = need_dweight and this_pass.delivers(*parameters)
-        filled = [tensor.claim_grad_buffer() for tensor in parameters] if direct else [False]
-        dx, dweight, dbias = kernels.dense_backward(
-            dy.data,
-            x.data,
-            weight.data,
-            y.data,
-            activation=activation,
-            slope=slope,
-            need_dx=this_pass.wants(x),
-            need_dweight=need_dweight,
-            out=(weight.grad_buffer, None if bias is None else bias.grad_buffer)
-            if direct
-            else None,
-            accumulate=filled[0],
-        )
-        gradients = [None if dx is None else Tensor(dx)]
-        for value in (dweight, dbias)[: len(parameters)]:
-            gradients.append(None if value is None or direct else Tensor(value))
-        return gradients
+        return _dense_gradients(dy, x, weight, bias, y, this_pass, activation, slope)
 
     def differentiable_rule(dy: Tensor, this_pass: Pass) -> Gradients:
         dz = activation_backward(dy, y, activation, slope)
@@ -93,6 +72,39 @@ def dense(
     parameters = (weight,) if bias is None else (weight, bias)
     y = make(data, (x, *parameters), rule)
     return y
+
+
+def _dense_gradients(
+    dy: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    y: Tensor,
+    this_pass: Pass,
+    activation: str = "linear",
+    slope: float = 0.2,
+) -> Gradients:
+    parameters = (weight,) if bias is None else (weight, bias)
+    need_dweight = any(this_pass.wants(tensor) for tensor in parameters)
+    # The optimiser's flat gradient buffer takes the products directly, without a copy.
+    direct = need_dweight and this_pass.delivers(*parameters)
+    filled = [tensor.claim_grad_buffer() for tensor in parameters] if direct else [False]
+    dx, dweight, dbias = kernels.dense_backward(
+        dy.data,
+        x.data,
+        weight.data,
+        y.data,
+        activation=activation,
+        slope=slope,
+        need_dx=this_pass.wants(x),
+        need_dweight=need_dweight,
+        out=(weight.grad_buffer, None if bias is None else bias.grad_buffer) if direct else None,
+        accumulate=filled[0],
+    )
+    gradients = [None if dx is None else Tensor(dx)]
+    for value in (dweight, dbias)[: len(parameters)]:
+        gradients.append(None if value is None or direct else Tensor(value))
+    return gradients
 
 
 def batch_norm(
@@ -170,18 +182,51 @@ def _dropout_at(x: Tensor, rate: float, seed: int, offset: Offset) -> Tensor:
     return make(data, (x,), lambda dy, _: (_dropout_at(dy, rate, seed, offset),))
 
 
-def bce_with_logits(logits: Tensor, targets: Array | float) -> Tensor:
-    """Mean binary cross-entropy of ``sigmoid(logits)`` against targets; differentiable twice.
+def bce_with_logits(logits: Tensor, targets: Array | float, *, scale: float = 1.0) -> Tensor:
+    """``scale`` times the mean binary cross-entropy of ``sigmoid(logits)`` against targets.
 
     ``mean(max(l, 0) - l t + log(1 + exp(-|l|)))``; its gradient is ``(sigmoid(l) - t) / count``.
+    Differentiable twice.
     """
-    loss, dlogits = kernels.bce_with_logits(logits.data, targets)
+    loss, dlogits = kernels.bce_with_logits(logits.data, targets, scale=scale)
 
-    def rule(dy: Tensor, this_pass: Pass) -> Gradients:
+    def rule(dy: Tensor | None, this_pass: Pass) -> Gradients:
         if not this_pass.create_graph:
-            return (Tensor(dlogits) * dy,)
+            return (_times(dlogits, dy),)
         probability = activation(logits, "sigmoid")
         error = probability - (targets if isinstance(targets, float | int) else Tensor(targets))
-        return (error * (dy * (1.0 / logits.size)),)
+        share = scale / logits.size
+        return (error * (share if dy is None else dy * share),)
 
-    return make(loss, (logits,), rule)
+    return make(loss, (logits,), rule, takes_one=True)
+
+
+def dense_bce_with_logits(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Array | float,
+    *,
+    scale: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """A last layer and its loss; see :func:`ganengine.kernels.dense_bce_with_logits`.
+
+    Returns:
+        (loss, logits); gradients flow from the loss only.
+    """
+    arrays = x.data, weight.data, None if bias is None else bias.data
+    loss, logits, dlogits = kernels.dense_bce_with_logits(*arrays, targets, scale=scale)
+
+    def rule(dy: Tensor | None, this_pass: Pass) -> Gradients:
+        if not this_pass.create_graph:
+            dz = _times(dlogits, dy)
+            return _dense_gradients(dz, x, weight, bias, Tensor(logits), this_pass)
+        again = bce_with_logits(dense(x, weight, bias), targets, scale=scale)
+        return grad(again, inputs, gradient=dy, create_graph=True)
+
+    inputs = (x, weight) if bias is None else (x, weight, bias)
+    return make(loss, inputs, rule, takes_one=True), Tensor(logits)
+
+
+def _times(gradient: Array, dy: Tensor | None) -> Tensor:
+    return Tensor(gradient) if dy is None else Tensor(gradient) * dy

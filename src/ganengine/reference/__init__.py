@@ -5,10 +5,10 @@ here. ``GANENGINE_IMPL=reference`` makes the kernels run these.
 """
 
 from ganengine.reference.activation import activation, activation_backward
-from ganengine.reference.data import advance, gather, record
+from ganengine.reference.data import advance, gather, gather_shuffled, record
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
-from ganengine.reference.loss import bce_with_logits
+from ganengine.reference.loss import bce_with_logits, dense_bce_with_logits
 from ganengine.reference.norm import batch_norm, batch_norm_backward
 from ganengine.reference.optimizer import adam_step, ema_step, sgd_step
 from ganengine.reference.random import dropout, normal, shuffled_indices, uniform
@@ -25,9 +25,11 @@ __all__ = [
     "binary",
     "dense",
     "dense_backward",
+    "dense_bce_with_logits",
     "dropout",
     "ema_step",
     "gather",
+    "gather_shuffled",
     "matmul",
     "mean",
     "normal",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganengine.backend import Array
+from ganengine.backend import Array, device_of
+from ganengine.reference.activation import activation
+from ganengine.reference.random import Offset, place, shuffled_indices
 
 
 def gather(
@@ -17,9 +19,31 @@ def gather(
     return out
 
 
-def advance(counter: Array, by: int) -> None:
-    counter += by
+def gather_shuffled(
+    data: Array,
+    count: int,
+    *,
+    seed: int,
+    position: Offset,
+    scale: float,
+    shift: float,
+    out: Array | None = None,
+) -> Array:
+    indices = shuffled_indices(
+        len(data), count, seed=seed, position=position, device=device_of(data)
+    )
+    return gather(data, indices, scale=scale, shift=shift, out=out)
 
 
-def record(value: Array, history: Array, position: Array, column: int) -> None:
-    history[int(position[0]) % history.shape[0], column] = value.reshape(())
+def advance(*moves: tuple[Array, int]) -> None:
+    for counter, by in moves:
+        counter += by
+
+
+def record(
+    losses: tuple[Array, Array], logits: tuple[Array, Array], history: Array, position: Offset
+) -> None:
+    row = history[place(position) % history.shape[0]]
+    for i in range(2):
+        row[i] = losses[i].reshape(())
+        row[2 + i] = activation(logits[i], "sigmoid").mean()

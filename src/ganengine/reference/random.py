@@ -43,17 +43,22 @@ def dropout(x: Array, rate: float, *, seed: int, offset: Offset) -> Array:
 
 
 def shuffled_indices(
-    n: int, count: int, *, seed: int, position: int | Array, device: str = "cpu"
+    n: int, count: int, *, seed: int, position: Offset, device: str = "cpu"
 ) -> Array:
-    start = position if isinstance(position, int) else int(position[0])
-    module = xp(position) if not isinstance(position, int) else _module(device)
-    places = module.arange(count, dtype="uint64") + np.uint64(start % 2**64)
+    module = xp(position[0]) if isinstance(position, tuple) else _module(device)
+    places = module.arange(count, dtype="uint64") + np.uint64(place(position))
     epoch, slot = places // np.uint64(n), (places % np.uint64(n)).astype("uint32")
     keys = _shuffle_keys(epoch, seed)
     index = _feistel(slot, n, keys)
     while (index >= n).any():
         index = module.where(index >= n, _feistel(index, n, keys), index)
     return index.astype("int32")
+
+
+def place(offset: Offset) -> int:
+    """The number that an offset stands for, modulo 2^64."""
+    number = int(offset[0][0]) + offset[1] if isinstance(offset, tuple) else offset
+    return number % 2**64
 
 
 def philox(counter: Array, key: int) -> Array:
@@ -107,11 +112,8 @@ def _module(device: str) -> Any:
 
 def _words(count: int, seed: int, offset: Offset, device: str) -> Array:
     """Words 0 ... count-1 from block ``offset`` on, uint32 (count,)."""
-    if isinstance(offset, tuple):
-        module, start = xp(offset[0]), int(offset[0][0]) + offset[1]
-    else:
-        module, start = _module(device), offset
-    block = module.arange(-(-count // 4), dtype="uint64") + np.uint64(start % 2**64)
+    module = xp(offset[0]) if isinstance(offset, tuple) else _module(device)
+    block = module.arange(-(-count // 4), dtype="uint64") + np.uint64(place(offset))
     zero = module.zeros_like(block)
     counter = module.stack([block & _LOW_32, block >> 32, zero, zero], axis=-1).astype("uint32")
     return philox(counter, seed).reshape(-1)[:count]
