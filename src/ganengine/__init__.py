@@ -1,6 +1,7 @@
 """ganengine: generative adversarial networks on fused C++ and CUDA kernels."""
 
 from ganengine import gan, kernels, nn, optim, recipes
+from ganengine.backend import precision, set_precision
 from ganengine.capture import Program, capture
 from ganengine.gan import GAN
 from ganengine.random import Generator
@@ -19,5 +20,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "precision",
     "recipes",
+    "set_precision",
 ]

@@ -20,6 +20,9 @@ Array: TypeAlias = Any
 Shape: TypeAlias = tuple[int, ...]
 
 IMPLEMENTATIONS = ("native", "reference")
+PRECISIONS = ("tf32", "bf16", "fp32")
+
+_precision = "tf32"
 
 # Enough for a tile of 128 x 128 partial sums on each of 132 multiprocessors, for two products.
 _WORKSPACE_BYTES = 32 * 2**20
@@ -50,12 +53,30 @@ def cuda_available() -> bool:
     return cuda_module() is not None and cupy() is not None
 
 
-def cuda_trains() -> bool:
-    """Whether whole training steps run on a CUDA device here.
+def set_precision(name: str) -> None:
+    """Choose how matrix products multiply on CUDA from now on; they sum in float32 always.
 
-    The CUDA target grows kernel by kernel; the optimiser's is the last that a step calls.
+    A captured program keeps what was chosen when it was captured. The CPU multiplies in float32.
+
+    Args:
+        name: ``"tf32"`` (tensor cores, 10 bits of mantissa; the choice at first), ``"bf16"``
+            (tensor cores, 7 bits) or ``"fp32"`` (exact).
+
+    Raises:
+        ValueError: ``name`` is none of these.
     """
-    return cuda_available() and hasattr(cuda_module(), "adam_step")
+    global _precision
+    if name not in PRECISIONS:
+        raise ValueError(f"precision is {name!r}; it can be {', '.join(PRECISIONS)}")
+    _precision = name
+    module = cuda_module()
+    if module is not None:
+        module.set_precision(name)
+
+
+def precision() -> str:
+    """How matrix products multiply on CUDA: what :func:`set_precision` chose."""
+    return _precision
 
 
 @cache

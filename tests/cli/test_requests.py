@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganengine import backend
 from ganengine.cli._device import pick_device
 from ganengine.cli._plan import make_plan
 from ganengine.cli._request import Request, RequestError
@@ -75,12 +76,20 @@ def test_cuda_that_is_not_there(monkeypatch) -> None:
 
 def test_cuda_that_is_there(monkeypatch) -> None:
     monkeypatch.setattr("ganengine.backend.cuda_available", lambda: True)
-    monkeypatch.setattr("ganengine.backend.cuda_trains", lambda: True)
     assert [pick_device(name) for name in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
-    monkeypatch.setattr("ganengine.backend.cuda_trains", lambda: False)
-    assert pick_device("auto") == "cpu"
-    with pytest.raises(RequestError, match="dense layers only"):
-        pick_device("cuda")
+
+
+def test_precision_is_kept_with_the_run(digits) -> None:
+    try:
+        run = make_plan(new(digits, precision="fp32")).run
+        assert backend.precision() == "fp32"
+        backend.set_precision("tf32")
+        make_plan(Request(None, resume=run.folder))
+        assert backend.precision() == "fp32"
+        make_plan(Request(None, resume=run.folder, precision="bf16"))
+        assert backend.precision() == "bf16"
+    finally:
+        backend.set_precision("tf32")
 
 
 def test_going_on_keeps_what_was_asked_for(digits) -> None:

@@ -133,7 +133,7 @@ def test_scale_multiplies_the_loss(room: Any) -> None:
 
 
 def test_scale_needs_a_reduction() -> None:
-    with pytest.raises(ValueError, match="^scale is 2\\.0; without a reduction"):
+    with pytest.raises(ValueError, match=r"^scale is 2\.0; without a reduction"):
         kernels.bce_with_logits(draw(3), 1.0, reduction="none", scale=2.0)
 
 

@@ -13,13 +13,9 @@ def pick_device(wanted: str) -> str:
         RequestError: CUDA is wanted and cannot be used.
     """
     if wanted == "auto":
-        return "cuda" if backend.cuda_trains() else "cpu"
+        return "cuda" if backend.cuda_available() else "cpu"
     if wanted == "cuda" and not backend.cuda_available():
         raise RequestError("--device cuda: CUDA cannot be used here; ganengine doctor says why")
-    if wanted == "cuda" and not backend.cuda_trains():
-        raise RequestError(
-            "--device cuda: this version has CUDA kernels for dense layers only; train on the CPU"
-        )
     return wanted
 
 
@@ -32,4 +28,4 @@ def cpu_words() -> str:
 
 def device_words(device: str) -> str:
     """The device in a few words."""
-    return f"cpu ({cpu_words()})" if device == "cpu" else device
+    return f"cpu ({cpu_words()})" if device == "cpu" else f"cuda ({backend.precision()})"

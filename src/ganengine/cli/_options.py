@@ -20,6 +20,10 @@ Seed = Annotated[
     int | None, typer.Option(min=0, help="Of weights, noise and order of data. [dim]Default: 0.[/]")
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+Precision = Annotated[
+    Literal["tf32", "bf16", "fp32"] | None,
+    typer.Option(help="Of matrix products on CUDA. [dim]Default: tf32.[/]"),
+]
 Data = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganengine import data, recipes
+from ganengine import backend, data, recipes
 from ganengine.cli._device import pick_device
 from ganengine.cli._request import Request, RequestError
 from ganengine.gan import GAN
@@ -52,6 +52,8 @@ def get_recipe(name: str | None) -> Recipe:
 def _plan_new(request: Request) -> Plan:
     recipe = get_recipe(request.recipe)
     device = pick_device(request.device)
+    precision = request.precision or "tf32"
+    backend.set_precision(precision)
     if request.data is not None:
         dataset = data.load(request.data)
     else:
@@ -66,6 +68,7 @@ def _plan_new(request: Request) -> Plan:
         "recipe": recipe.config(),
         "seed": seed,
         "device": device,
+        "precision": precision,
         "data": _describe(dataset, request.data or recipe.data),
         "steps": steps,
         **every._asdict(),
@@ -86,6 +89,7 @@ def _plan_resume(request: Request, folder: Path) -> Plan:
         raise RequestError(f"{folder} trains {config['recipe']['name']}, not {request.recipe}")
     recipe = get_recipe(config["recipe"]["name"])
     device = pick_device(config["device"] if request.device == "auto" else request.device)
+    backend.set_precision(request.precision or config.get("precision", "tf32"))
     dataset = data.load(config["data"]["spec"])
     found = _describe(dataset, config["data"]["spec"])
     if found["sha256"] != config["data"]["sha256"]:

@@ -20,6 +20,7 @@ class Request:
     out: Path | None = None
     seed: int | None = None
     device: str = "auto"
+    precision: str | None = None
     data: str | None = None
     resume: Path | None = None
     sample_every: int | None = None

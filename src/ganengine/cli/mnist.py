@@ -11,6 +11,7 @@ def mnist(
     out: options.Out = None,
     seed: options.Seed = None,
     device: options.DeviceOption = "auto",
+    precision: options.Precision = None,
     data: options.Data = None,
     resume: options.Resume = None,
 ) -> None:
@@ -22,5 +23,7 @@ def mnist(
     from ganengine.cli._training import start
 
     start(
-        Request("mnist", epochs, steps, out, seed, device, data, resume, draw_if_missing=True),
+        Request(
+            "mnist", epochs, steps, out, seed, device, precision, data, resume, draw_if_missing=True
+        ),
     )
