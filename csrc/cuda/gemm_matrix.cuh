@@ -5,12 +5,9 @@
 
 #include "common/activation.h"
 #include "cuda/gemm.cuh"
+#include "cuda/vector.cuh"
 
 namespace ge {
-
-inline bool is_aligned16(const void* address) {
-    return reinterpret_cast<std::uintptr_t>(address) % 16 == 0;
-}
 
 // A matrix as it lies in memory.
 template <bool kInnerIsDepth>
