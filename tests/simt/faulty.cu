@@ -85,6 +85,24 @@ __global__ void warp_sum_kernel(const float* x,  // [64]
     y[threadIdx.x] = sum;
 }
 
+// y[r, i] = the sum of the other warp's x[r], round by round. Fault: a warp that is ahead by a
+// whole sum overwrites what the other has yet to read.
+template <bool kBarrier>
+__global__ void swap_sums_kernel(const float* x,  // [2, 64]
+                                 float* y,        // [2, 64]
+                                 int) {
+    __shared__ float sums[kThreads / 32];
+    const unsigned warp = threadIdx.x / 32;
+    for (int first = 0; first < 2 * kThreads; first += kThreads) {
+        float sum = x[first + threadIdx.x];
+        for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kFullWarp, sum, step);
+        if (threadIdx.x % 32 == 0) sums[warp] = sum;
+        __syncthreads();
+        y[first + threadIdx.x] = sums[1 - warp];
+        if (kBarrier) __syncthreads();
+    }
+}
+
 // y[i] = x[i] through asynchronous copies in two groups. Faults: no wait; a wait for the first
 // group only; an address that is no multiple of 16.
 enum class Wait { right, missing, one_group, misaligned };
@@ -204,6 +222,8 @@ const std::map<std::string_view, void (*)(const float*, float*, int)> kCases = {
     {"warp sum, outside mask", start<warp_sum_kernel<Lanes::outside_mask>>},
     {"warp sum, elsewhere", start<warp_sum_kernel<Lanes::elsewhere>>},
     {"warp sum, half a warp", start<warp_sum_kernel<Lanes::all>, 0, 1, 48>},
+    {"swap sums", start<swap_sums_kernel<true>>},
+    {"swap sums, missing barrier", start<swap_sums_kernel<false>>},
     {"async copy", start<async_copy_kernel<Wait::right>, 68>},
     {"async copy, missing wait", start<async_copy_kernel<Wait::missing>, 68>},
     {"async copy, short wait", start<async_copy_kernel<Wait::one_group>, 68>},

@@ -79,7 +79,8 @@ struct Thread {
     Context context;
     char* stack = nullptr;
     uint3 index{};
-    std::size_t number = 0;  // in the block
+    std::size_t number = 0;    // in the block
+    std::size_t priority = 0;  // of its warp: one that always lags meets what the others left
     State state = State::ready;
     Where where;                // what it waits at,
     Combine combine = nullptr;  // and for which warp operation,
@@ -115,10 +116,17 @@ std::size_t draw(std::size_t bound) {
     __builtin_unreachable();
 }
 
-// Gives the CPU to one of the threads that are ready, or back to run_block if there is none.
+// Gives the CPU to one of the threads that are ready, or back to run_block if there is none. It is
+// the best of a few drawn ones, so that some warps run as far ahead of others as barriers allow.
 void run_next(Context& from) {
+    constexpr int kDraws = 4;
     if (ready.empty()) return Context::change(from, main_context);
-    std::swap(ready[draw(ready.size())], ready.back());
+    std::size_t next = draw(ready.size());
+    for (int i = 1; i < kDraws; ++i) {
+        const std::size_t other = draw(ready.size());
+        if (ready[other]->priority > ready[next]->priority) next = other;
+    }
+    std::swap(ready[next], ready.back());
     current = ready.back();
     ready.pop_back();
     threadIdx = current->index;
@@ -194,6 +202,7 @@ void run_block() {
         Thread& thread = *threads[i];
         thread.index = {n % blockDim.x, n / blockDim.x % blockDim.y, n / blockDim.x / blockDim.y};
         thread.number = i;
+        thread.priority = i % 32 == 0 ? draw(1024) : threads[i - 1]->priority;
         thread.state = State::ready;
         thread.copies.clear();
         thread.group = 0;

@@ -71,11 +71,13 @@ def test_right_kernels_give_right_results(cases: Cases, seed: int) -> None:
     rounds = _ramp(2, 64)
     expected = np.roll(rounds, -1, axis=1)
     np.testing.assert_array_equal(cases.run("rounds", rounds, (2, 64), seed=seed), expected)
+    others = np.repeat(rounds.reshape(2, 2, 32).sum(axis=2)[:, ::-1], 32, axis=1)
+    np.testing.assert_array_equal(cases.run("swap sums", rounds, (2, 64), seed=seed), others)
     sums = np.repeat(x.reshape(2, 32).sum(axis=1), 32)
     np.testing.assert_array_equal(cases.run("warp sum", x, (64,), seed=seed), sums)
 
 
-@pytest.mark.parametrize("case", ["reverse", "rounds"])
+@pytest.mark.parametrize("case", ["reverse", "rounds", "swap sums"])
 def test_missing_barrier_gives_a_wrong_result(cases: Cases, case: str) -> None:
     x = _ramp(2, 64)
     good = cases.run(case, x, (2, 64), seed=1)
