@@ -3,6 +3,7 @@
 //
 // The same file, built against the executor of tests/simt, is the module _cuda_simt.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "bindings/wire.h"
 #include "cpu/kernels.h"
@@ -90,6 +91,19 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
     GE_BIND(dense_forward);
     GE_BIND(dense_backward);
     GE_BIND(matmul);
+    GE_BIND(activation_forward);
+    GE_BIND(activation_backward);
+    GE_BIND(unary);
+    GE_BIND(binary);
+    GE_BIND(affine);
+    GE_BIND(sum);
+    GE_BIND(gather);
+    GE_BIND(advance);
+    GE_BIND(record);
+    GE_BIND(uniform);
+    GE_BIND(normal);
+    GE_BIND(dropout);
+    GE_BIND(shuffled_indices);
 #undef GE_BIND
 
     module.def("device_count", &device_count, "How many devices can be used; 0 without a driver.");

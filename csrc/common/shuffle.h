@@ -24,6 +24,16 @@ struct Permutation {
     uint32_t key[kShuffleRounds];
 };
 
+// Chooses the permutation that belongs to `epoch`.
+GE_HOST_DEVICE static inline void set_keys(Permutation& p, uint64_t seed, uint64_t epoch) {
+    for (uint32_t half = 0; half < kShuffleRounds / kPhiloxWords; ++half) {
+        const PhiloxBlock block =
+            philox(seed, {{static_cast<uint32_t>(epoch), static_cast<uint32_t>(epoch >> 32), half,
+                           kShuffleStream}});
+        for (int i = 0; i < kPhiloxWords; ++i) p.key[half * kPhiloxWords + i] = block.word[i];
+    }
+}
+
 // The permutation of [0, size) for one epoch, 1 <= size <= 2^31.
 GE_HOST_DEVICE static inline Permutation make_permutation(uint32_t size, uint64_t seed,
                                                           uint64_t epoch) {
@@ -34,12 +44,7 @@ GE_HOST_DEVICE static inline Permutation make_permutation(uint32_t size, uint64_
     p.low_bits = (bits + 1) / 2;
     p.low_mask = (1u << p.low_bits) - 1;
     p.high_mask = (1u << (bits / 2)) - 1;
-    for (uint32_t half = 0; half < kShuffleRounds / kPhiloxWords; ++half) {
-        const PhiloxBlock block =
-            philox(seed, {{static_cast<uint32_t>(epoch), static_cast<uint32_t>(epoch >> 32), half,
-                           kShuffleStream}});
-        for (int i = 0; i < kPhiloxWords; ++i) p.key[half * kPhiloxWords + i] = block.word[i];
-    }
+    set_keys(p, seed, epoch);
     return p;
 }
 

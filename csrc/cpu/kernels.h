@@ -6,15 +6,13 @@
 // .cpp file. Pointers are contiguous row-major arrays; a pointer marked "or null" may be.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "common/activation.h"
+#include "common/dims.h"
 #include "common/elementwise.h"
 
 namespace ge::cpu {
-
-using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to four dimensions
 
 // clang-format off
 #define GE_CPU_KERNELS(KERNEL)                                                                     \

@@ -8,6 +8,8 @@
 #include <cstdint>
 
 #include "common/activation.h"
+#include "common/dims.h"
+#include "common/elementwise.h"
 #include "cuda/launch.h"
 
 namespace ge {
@@ -40,5 +42,40 @@ void launch_matmul(const float* a,  // [m, k], or [k, m] if transpose_a
                    float* c,        // [m, n]
                    int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b,
                    cudaStream_t stream);
+
+// The arguments of the others are described in cpu/kernels.h.
+
+// activation.cu
+void launch_activation_forward(const float* x, float* y, int64_t count, Activation activation,
+                               float slope, cudaStream_t stream);
+void launch_activation_backward(const float* dy, const float* y, float* dx, int64_t count,
+                                Activation activation, float slope, cudaStream_t stream);
+
+// elementwise.cu
+void launch_unary(UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides,
+                  cudaStream_t stream);
+void launch_binary(BinaryOp op, const float* a, const float* b, float* y, Dims shape,
+                   Dims a_strides, Dims b_strides, cudaStream_t stream);
+void launch_affine(const float* x, float* y, Dims shape, Dims x_strides, float scale, float shift,
+                   cudaStream_t stream);
+void launch_sum(const float* x, float* y, int64_t outer, int64_t reduced, int64_t inner,
+                float scale, cudaStream_t stream);
+
+// data.cu
+void launch_gather(const uint8_t* data, const int32_t* indices, float* out, int64_t n, int64_t rows,
+                   int64_t row_size, float scale, float shift, cudaStream_t stream);
+void launch_advance(int64_t* counter, int64_t by, cudaStream_t stream);
+void launch_record(const float* value, float* history, const int64_t* position, int64_t capacity,
+                   int64_t width, int64_t column, cudaStream_t stream);
+
+// random.cu
+void launch_uniform(float* out, int64_t count, float low, float high, uint64_t seed,
+                    const int64_t* counter, int64_t offset, cudaStream_t stream);
+void launch_normal(float* out, int64_t count, uint64_t seed, const int64_t* counter, int64_t offset,
+                   cudaStream_t stream);
+void launch_dropout(const float* x, float* y, int64_t count, float rate, uint64_t seed,
+                    const int64_t* counter, int64_t offset, cudaStream_t stream);
+void launch_shuffled_indices(int32_t* indices, int64_t n, int64_t count, uint64_t seed,
+                             const int64_t* counter, int64_t position, cudaStream_t stream);
 
 }  // namespace ge

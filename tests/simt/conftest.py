@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,6 +83,75 @@ class Executor:
         return target
 
 
+class Runner:
+    """Runs a kernel in every place and order that must not matter.
+
+    Arrays start at a multiple of 16 bytes, or one element further, or end flush with the page.
+    """
+
+    PLACES = (("start", 0), ("start", 1), ("end", 0))
+    SEEDS = (1, 2, 3)
+
+    @dataclass
+    class Out:
+        """An argument that the kernel writes; before, it holds `values`, or NaN."""
+
+        shape: tuple[int, ...]
+        dtype: npt.DTypeLike = np.float32
+        values: npt.ArrayLike = np.nan
+
+    @dataclass
+    class View:
+        """An input that starts `offset` elements after the start of `base`."""
+
+        base: Array
+        offset: int = 0
+
+    def __init__(self, cuda: ModuleType, simt: Executor) -> None:
+        self._cuda = cuda
+        self._simt = simt
+
+    def __call__(self, kernel: str, *arguments: Any) -> list[Array]:
+        """What `kernel` writes to each Out, the same bits every time; None goes as no array."""
+        first: list[Array] = []
+        for align, shift in self.PLACES:
+            inputs = [self._input(argument, align, shift) for argument in arguments]
+            for seed in self.SEEDS:
+                self._simt.seed(seed)
+                placed = [
+                    self._output(given, align, shift) if isinstance(given, self.Out) else array
+                    for given, array in zip(arguments, inputs, strict=True)
+                ]
+                getattr(self._cuda, kernel)(
+                    *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in placed), 0
+                )
+                results = [
+                    array.copy()
+                    for given, array in zip(arguments, placed, strict=True)
+                    if isinstance(given, self.Out)
+                ]
+                first = first or results
+                for result, same in zip(results, first, strict=True):
+                    message = f"depends on place {align} + {shift} or schedule {seed}"
+                    assert result.tobytes() == same.tobytes(), message
+        return first
+
+    def _input(self, argument: Any, align: str, shift: int) -> Any:
+        view = self.View(argument) if isinstance(argument, np.ndarray) else argument
+        if not isinstance(view, self.View):
+            return 0 if argument is None else argument
+        room = np.zeros(shift + view.base.size, view.base.dtype)
+        room[shift:] = view.base.reshape(-1)
+        return self._simt.array(room, align=align)[shift + view.offset :]
+
+    def _output(self, out: Out, align: str, shift: int) -> Array:
+        size = shift + int(np.prod(out.shape, dtype=np.int64))
+        array = self._simt.empty(size, dtype=out.dtype, align=align, name="output")[shift:]
+        if not np.isscalar(out.values):
+            array[...] = np.reshape(out.values, -1)
+        return array.reshape(out.shape)
+
+
 @pytest.fixture(scope="session")
 def simt_build() -> ModuleType:
     """The module build.py."""
@@ -116,3 +186,9 @@ def simt(simt_folder: Path, cuda: ModuleType) -> Iterator[Executor]:
     executor.library.simt_set_device(132, 227, 90)
     yield executor
     executor.library.simt_set_device(132, 227, 90)
+
+
+@pytest.fixture
+def run(cuda: ModuleType, simt: Executor) -> Runner:
+    """Runs a kernel of `cuda`."""
+    return Runner(cuda, simt)
