@@ -1,9 +1,6 @@
-// Binary cross-entropy with logits and its gradient, in one pass.
-//
-//   loss    = scale sum_i max(l_i, 0) - l_i t_i + log(1 + exp(-|l_i|))
-//   dlogits = scale (sigmoid(l) - t)
-//
-// One exponential serves both: with e = exp(-|l|), sigmoid(l) is 1 / (1 + e) or e / (1 + e).
+// Binary cross-entropy with logits and its gradient (common/loss.h), in one pass.
+#include "common/loss.h"
+
 #include "cpu/kernels.h"
 #include "cpu/reduce.h"
 
@@ -17,12 +14,10 @@ void bce_with_logits(const float* logits,   // [count]
                      float* dlogits,  // [count]
                      int64_t count, float scale) {
     const double total = sum_all(count, count >= kManyToCompute, [&](int64_t i, int lanes) {
-        const Vec l = load(logits + i, lanes);
         const Vec t = targets ? load(targets + i, lanes) : broadcast(target);
-        const Vec e = exp(-absolute(l));
-        const Vec value = (select(l < Vec{}, Vec{}, l) - l * t) + log1p_near_zero(e);
+        const auto [value, gradient] = bce_with_logit(load(logits + i, lanes), t);
         if (losses) store(losses + i, value, lanes);
-        store(dlogits + i, scale * (sigmoid_from(l, e) - t), lanes);
+        store(dlogits + i, scale * gradient, lanes);
         return value;
     });
     if (loss) *loss = static_cast<float>(total * scale);

@@ -10,6 +10,8 @@
 // time, so that the later passes find x in the cache. The forward pass sums twice: a first mean,
 // then d = x - mean and d^2, where the sum of d corrects both the mean and the variance for what
 // the first sum rounded away (Chan, Golub and LeVeque 1983).
+#include "common/norm.h"
+
 #include "cpu/kernels.h"
 #include "cpu/reduce.h"
 
@@ -92,7 +94,7 @@ void forward(const Layout& layout, const float* x, const float* gamma, const flo
              float momentum, float eps, Activation activation, float slope) {
     const int64_t n = layout.batch * layout.spatial;
     const float share = n > 0 ? 1.0f / static_cast<float>(n) : 0.0f;
-    const float unbias = n > 1 ? static_cast<float>(n) / static_cast<float>(n - 1) : 1.0f;
+    const float unbias = unbiased(static_cast<float>(n));
     for_each_block(layout, [&](int64_t begin, int64_t count) {
         float sums[2][kSlab], mean[kSlab], scale[kSlab], shift[kSlab];
         if (training) {
@@ -112,15 +114,13 @@ void forward(const Layout& layout, const float* x, const float* gamma, const flo
             Vec centre = load(running_mean + feature, lanes);
             Vec var = load(running_var + feature, lanes);
             if (training && n > 0) {
-                const Vec off = load(sums[0] + f, lanes) * share;
-                const Vec old_mean = centre, old_var = var;
-                centre = load(mean + f, lanes) + off;
-                var = load(sums[1] + f, lanes) * share - off * off;
-                var = select(var < Vec{}, Vec{}, var);
-                store(running_mean + feature, old_mean + momentum * (centre - old_mean), lanes);
-                store(running_var + feature, old_var + momentum * (var * unbias - old_var), lanes);
+                const auto batch = statistics(load(mean + f, lanes), load(sums[0] + f, lanes),
+                                              load(sums[1] + f, lanes), share);
+                store(running_mean + feature, moved(centre, batch.mean, momentum), lanes);
+                store(running_var + feature, moved(var, batch.var * unbias, momentum), lanes);
+                centre = batch.mean, var = batch.var;
             }
-            const Vec inv = 1.0f / sqrt(var + eps);
+            const Vec inv = inverse_deviation(var, eps);
             store(saved + feature, centre, lanes);
             store(saved + layout.features + feature, inv, lanes);
             store(mean + f, centre);
@@ -128,8 +128,8 @@ void forward(const Layout& layout, const float* x, const float* gamma, const flo
             store(shift + f, beta ? load(beta + feature, lanes) : Vec{});
         });
         layout.each(begin, count, [&](int64_t i, int64_t f, int lanes) {
-            const Vec d = load(x + i, lanes) - Layout::of(mean, f);
-            const Vec z = d * Layout::of(scale, f) + Layout::of(shift, f);
+            const Vec z = normalised(load(x + i, lanes), Layout::of(mean, f), Layout::of(scale, f),
+                                     Layout::of(shift, f));
             store(y + i, activate(z, activation, slope), lanes);
         });
     });
@@ -168,9 +168,10 @@ void backward(const Layout& layout, const float* dy, const float* x, const float
             if (dbeta) put(dbeta + feature, sum);
         });
         layout.each(begin, count, [&](int64_t i, int64_t f, int lanes) {
-            const Vec d = load(x + i, lanes) - Layout::of(mean, f);
-            const Vec centred = gradient(i, lanes) - Layout::of(offset, f);
-            store(dx + i, Layout::of(scale, f) * (centred - d * Layout::of(tilt, f)), lanes);
+            const Vec value = normalised_backward(gradient(i, lanes), load(x + i, lanes),
+                                                  Layout::of(mean, f), Layout::of(scale, f),
+                                                  Layout::of(offset, f), Layout::of(tilt, f));
+            store(dx + i, value, lanes);
         });
     });
 }

@@ -13,6 +13,7 @@
 
 #include "common/activation.h"
 #include "common/elementwise.h"
+#include "common/math.h"
 
 #define GE_INLINE inline __attribute__((always_inline))
 #define GE_UNROLL _Pragma("GCC unroll 16")  // whole loops over registers: an index must be constant
@@ -243,3 +244,20 @@ GE_INLINE void for_each_vector(int64_t begin, int64_t end, Body&& body) {
 }
 
 }  // namespace ge::cpu::GE_ISA
+
+namespace ge {
+
+// What the formulas of common/ need.
+template <>
+struct Math<cpu::GE_ISA::Vec> {
+    using Vec = cpu::GE_ISA::Vec;
+    GE_INLINE static Vec absolute(Vec x) { return cpu::GE_ISA::absolute(x); }
+    GE_INLINE static Vec square_root(Vec x) { return cpu::GE_ISA::sqrt(x); }
+    GE_INLINE static Vec exponential(Vec x) { return cpu::GE_ISA::exp(x); }
+    GE_INLINE static Vec log1p(Vec x) { return cpu::GE_ISA::log1p_near_zero(x); }
+    GE_INLINE static Vec if_negative(Vec x, Vec a, Vec b) {
+        return cpu::GE_ISA::select(x < Vec{}, a, b);
+    }
+};
+
+}  // namespace ge
