@@ -104,6 +104,12 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
     GE_BIND(normal);
     GE_BIND(dropout);
     GE_BIND(shuffled_indices);
+    GE_BIND(batch_norm_forward);
+    GE_BIND(batch_norm_backward);
+    GE_BIND(bce_with_logits);
+    GE_BIND(adam_step);
+    GE_BIND(sgd_step);
+    GE_BIND(ema_step);
 #undef GE_BIND
 
     module.def("device_count", &device_count, "How many devices can be used; 0 without a driver.");

@@ -77,5 +77,30 @@ void launch_dropout(const float* x, float* y, int64_t count, float rate, uint64_
                     const int64_t* counter, int64_t offset, cudaStream_t stream);
 void launch_shuffled_indices(int32_t* indices, int64_t n, int64_t count, uint64_t seed,
                              const int64_t* counter, int64_t position, cudaStream_t stream);
+// norm.cu
+void launch_batch_norm_forward(const float* x, const float* gamma, const float* beta,
+                               float* running_mean, float* running_var, float* y, float* saved,
+                               int64_t batch, int64_t features, int64_t spatial, bool training,
+                               float momentum, float eps, Activation activation, float slope,
+                               cudaStream_t stream);
+void launch_batch_norm_backward(const float* dy, const float* x, const float* gamma,
+                                const float* saved, const float* y, float* dx, float* dgamma,
+                                float* dbeta, int64_t batch, int64_t features, int64_t spatial,
+                                Activation activation, float slope, bool accumulate,
+                                cudaStream_t stream);
+
+// loss.cu
+void launch_bce_with_logits(const float* logits, const float* targets, float target, float* losses,
+                            float* loss, float* dlogits, int64_t count, float scale,
+                            cudaStream_t stream);
+
+// optimizer.cu
+void launch_adam_step(float* param, const float* grad, float* m, float* v, int64_t* steps_done,
+                      int64_t step, int64_t count, double lr, double beta1, double beta2,
+                      double eps, cudaStream_t stream);
+void launch_sgd_step(float* param, const float* grad, float* velocity, int64_t count, float lr,
+                     float momentum, cudaStream_t stream);
+void launch_ema_step(float* average, const float* param, const int64_t* steps_done, int64_t count,
+                     double decay, cudaStream_t stream);
 
 }  // namespace ge
