@@ -6,7 +6,6 @@
 #include <pybind11/stl.h>
 
 #include "bindings/wire.h"
-#include "cpu/kernels.h"
 #include "cuda/device.h"
 #include "cuda/gemm_options.h"
 #include "cuda/kernels.h"
@@ -21,7 +20,7 @@ namespace py = pybind11;
 namespace ge {
 namespace {
 
-// Binds a launcher that has the CPU kernel's arguments, and then the stream. The GIL is kept: a
+// Binds a launcher that takes the kernel's arguments, and then the stream. The GIL is kept: a
 // launch takes microseconds, and the options below must not change meanwhile.
 template <class... Args>
 void bind_kernel(py::module_& module, const char* name, void (*)(Args...),
@@ -86,30 +85,9 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
     using namespace ge;
     module.doc() = "CUDA kernels of ganengine. Private: call ganengine.kernels instead.";
 
-#define GE_BIND(name) \
-    bind_kernel(module, #name, decltype(cpu::Kernels::name){nullptr}, launch_##name)
-    GE_BIND(dense_forward);
-    GE_BIND(dense_backward);
-    GE_BIND(matmul);
-    GE_BIND(activation_forward);
-    GE_BIND(activation_backward);
-    GE_BIND(unary);
-    GE_BIND(binary);
-    GE_BIND(affine);
-    GE_BIND(sum);
-    GE_BIND(gather);
-    GE_BIND(advance);
-    GE_BIND(record);
-    GE_BIND(uniform);
-    GE_BIND(normal);
-    GE_BIND(dropout);
-    GE_BIND(shuffled_indices);
-    GE_BIND(batch_norm_forward);
-    GE_BIND(batch_norm_backward);
-    GE_BIND(bce_with_logits);
-    GE_BIND(adam_step);
-    GE_BIND(sgd_step);
-    GE_BIND(ema_step);
+#define GE_BIND(name, signature) \
+    bind_kernel(module, #name, static_cast<void(*) signature>(nullptr), launch_##name);
+    GE_KERNELS(GE_BIND)
 #undef GE_BIND
 
     module.def("device_count", &device_count, "How many devices can be used; 0 without a driver.");

@@ -29,11 +29,7 @@ struct Source {
     const std::int64_t* counter;  // [1], or null for 0
     std::int64_t offset;
 
-    // Unsigned, so that it wraps instead of overflowing.
-    __device__ std::uint64_t start() const {
-        return static_cast<std::uint64_t>(counter == nullptr ? 0 : *counter) +
-               static_cast<std::uint64_t>(offset);
-    }
+    __device__ std::uint64_t start() const { return position_of(counter, offset); }
     __device__ PhiloxBlock block(std::int64_t number) const {
         return philox_samples(seed, start() + static_cast<std::uint64_t>(number));
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sys
-from dataclasses import dataclass
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+from ganengine import backend
 
 Array = npt.NDArray[Any]
 
@@ -210,3 +212,19 @@ def simt(simt_folder: Path, cuda: ModuleType) -> Iterator[Executor]:
 def run(cuda: ModuleType, simt: Executor) -> Runner:
     """Runs a kernel of `cuda`."""
     return Runner(cuda, simt)
+
+
+@pytest.fixture
+def on_cuda(
+    monkeypatch: pytest.MonkeyPatch, cuda: ModuleType, simt: Executor
+) -> Iterator[ModuleType]:
+    """A stand-in for CuPy: with it, ``device="cuda"`` means the executor for all of ganengine."""
+    fake = _load("fake_cupy", HERE / "fake_cupy.py").module(simt)
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    monkeypatch.setattr(backend, "cupy", lambda: fake)
+    monkeypatch.setattr(backend, "cuda_module", lambda: cuda)
+    backend._stream_workspace.cache_clear()
+    yield fake
+    backend._stream_workspace.cache_clear()
+    cuda.set_workspace(0, 0, 0)
+    cuda.set_precision("tf32")

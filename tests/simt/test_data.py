@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import draw
 
-from ganengine import kernels
+from ganengine import kernels, reference
 
 INT64 = np.iinfo("int64")
 
@@ -31,21 +32,42 @@ def test_gather_keeps_indices_inside(run: Any) -> None:
     np.testing.assert_array_equal(batch, data[[0, 2, 2, 0, 1]])
 
 
-@pytest.mark.parametrize(
-    ("before", "by", "after"), [(5, -7, -2), (2**40, 2**40, 2**41), (INT64.max, 1, INT64.min)]
-)
-def test_advance(run: Any, before: int, by: int, after: int) -> None:
-    (counter,) = run("advance", run.Out((1,), "int64", [before]), by)
-    assert counter[0] == after
-
-
-@pytest.mark.parametrize(
-    ("position", "row"), [(0, 0), (2, 2), (3, 0), (7 + 3 * 2**40, 1), (-1, 2), (-3, 0)]
-)
-def test_record(run: Any, position: int, row: int) -> None:
-    before = np.zeros((3, 2), "float32")
-    (history,) = run(
-        "record", np.float32([4.5]), run.Out((3, 2), values=before), np.array([position]), 3, 2, 1
+@pytest.mark.parametrize("row_size", [0, 1, 3, 4, 31, 129, 784, 1300])
+@pytest.mark.parametrize(("rows", "position"), [(0, 0), (1, 6), (33, 2**40 + 5)])
+def test_gather_shuffled(run: Any, rows: int, position: int, row_size: int) -> None:
+    data = np.random.default_rng(row_size).integers(0, 256, (7, row_size), "uint8")
+    out = run.Out((rows, row_size))
+    counter = np.array([position - 2])
+    sizes = (7, rows, row_size, 2 / 255, -1.0)
+    (batch,) = run("gather_shuffled", data, out, *sizes, 2**63 + 9, counter, 2)
+    expected = kernels.gather_shuffled(
+        data, rows, seed=2**63 + 9, position=max(position, 0), scale=2 / 255, shift=-1.0
     )
-    before[row, 1] = 4.5
-    np.testing.assert_array_equal(history, before)
+    np.testing.assert_array_equal(batch, expected)
+    (again,) = run("gather_shuffled", data, out, *sizes, 2**63 + 9, None, position)
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_advance(run: Any) -> None:
+    counters = [run.Out((1,), "int64", [start]) for start in (5, 2**40, INT64.max)]
+    pairs = zip([*counters, None], (-7, 2**40, 1, 3), strict=True)
+    moved = run("advance", *(part for pair in pairs for part in pair))
+    assert [int(counter[0]) for counter in moved] == [-2, 2**41, INT64.min]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 31, 33, 100, 129, 784])
+@pytest.mark.parametrize(("position", "row"), [(0, 0), (2, 2), (7 + 3 * 2**40, 1)])
+def test_record(run: Any, count: int, position: int, row: int) -> None:
+    logits = [draw(count, seed=i, spread=4.0) for i in (1, 2)]
+    losses = np.float32([4.5]), np.float32([-2.0])
+    before = np.zeros((3, 4), "float32")
+    history = run.Out((3, 4), values=before)
+    (after,) = run("record", *losses, *logits, history, count, 3, np.array([position]), 0)
+    before[row] = (
+        4.5,
+        -2.0,
+        *(reference.activation(each.astype("f8"), "sigmoid").mean() for each in logits),
+    )
+    np.testing.assert_allclose(after, before, rtol=1e-6)
+    (again,) = run("record", *losses, *logits, history, count, 3, None, position)
+    np.testing.assert_array_equal(again, after)

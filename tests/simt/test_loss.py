@@ -137,3 +137,32 @@ def test_a_long_sum_keeps_its_digits(cuda: ModuleType, simt: Any) -> None:
     )
     np.testing.assert_allclose(loss, expected * size, rtol=1e-6)
     assert_close(dlogits, np.broadcast_to(gradient, size), scale=1.0)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 2, 3, 31, 33, 100, 129, 300])
+@pytest.mark.parametrize("in_features", [0, 1, 33, 128])
+def test_last_layer_and_loss_together(run: Any, batch: int, in_features: int) -> None:
+    check_last_layer(run, batch, in_features)
+
+
+def test_a_large_last_layer(run: Any, cuda: ModuleType) -> None:
+    cuda.set_precision("fp32")
+    check_last_layer(run, 11, 6272)
+    cuda.set_precision("tf32")
+
+
+def check_last_layer(run: Any, batch: int, in_features: int) -> None:
+    x, weight = draw(batch, in_features), draw(1, in_features, seed=1, spread=0.1)
+    for bias, targets in ((draw(1, seed=2), None), (None, np.abs(draw(batch, 1, seed=3)))):
+        out = [run.Out((batch, 1)), run.Out((1,)), run.Out((batch, 1))]
+        scale = 2.0 / max(batch, 1)
+        logits, loss, dlogits = run(
+            "dense_bce_with_logits", x, weight, bias, targets, 0.9, *out, batch, in_features, scale
+        )
+        wide = [None if a is None else a.astype("float64") for a in (x, weight, bias)]
+        expected = reference.dense_bce_with_logits(
+            *wide, 0.9 if targets is None else targets.astype("float64"), scale=2.0
+        )
+        np.testing.assert_allclose(loss[0], expected[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(logits, expected[1], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(dlogits, expected[2], rtol=1e-5, atol=1e-5 * scale)

@@ -58,10 +58,8 @@ def test_shuffled_indices(run: Any, n: int) -> None:
             array = None if counter is None else np.array([counter], "int64")
             out = run.Out((count,), "int32")
             (indices,) = run("shuffled_indices", out, n, count, SEED, array, position)
-            where = position + (counter or 0)
-            expected = kernels.shuffled_indices(
-                n, count, seed=SEED, position=np.array([where], "uint64").view("int64")
-            )
+            place = position if array is None else (array, position)
+            expected = kernels.shuffled_indices(n, count, seed=SEED, position=place)
             np.testing.assert_array_equal(indices, expected)
 
 

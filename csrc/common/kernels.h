@@ -1,0 +1,129 @@
+// Every kernel's signature, once for both targets.
+//
+// The list makes the declarations, the CPU's table for each instruction set, CUDA's launchers (which
+// take the stream as well) and both Python modules, so that a new kernel is one entry here, one .cpp
+// file and one .cu file, named as the comments say. Pointers are contiguous row-major arrays; a
+// pointer marked "or null" may be.
+#pragma once
+
+#include <cstdint>
+
+#include "common/activation.h"
+#include "common/dims.h"
+#include "common/elementwise.h"
+
+// clang-format off
+#define GE_KERNELS(KERNEL)                                                                         \
+    /* dense: y = f(x weight^T + bias) */                                                          \
+    KERNEL(dense_forward, (const float* x,       /* [B, I] */                                      \
+                           const float* weight,  /* [O, I] */                                      \
+                           const float* bias,    /* [O] or null */                                 \
+                           float* y,             /* [B, O] */                                      \
+                           int64_t batch, int64_t in_features, int64_t out_features,               \
+                           Activation activation, float slope))                                    \
+    KERNEL(dense_backward, (const float* dy,     /* [B, O] */                                      \
+                            const float* x,      /* [B, I] */                                      \
+                            const float* weight, /* [O, I] */                                      \
+                            const float* y,      /* [B, O] */                                      \
+                            float* dz,           /* [B, O] scratch, or null if linear */           \
+                            float* dx,           /* [B, I] or null */                              \
+                            float* dweight,      /* [O, I] or null */                              \
+                            float* dbias,        /* [O] or null */                                 \
+                            int64_t batch, int64_t in_features, int64_t out_features,              \
+                            Activation activation, float slope, bool accumulate))                  \
+    KERNEL(matmul, (const float* a,  /* [M, K], or [K, M] if transpose_a */                        \
+                    const float* b,  /* [K, N], or [N, K] if transpose_b */                        \
+                    float* c,        /* [M, N] */                                                  \
+                    int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b))          \
+    /* activation */                                                                               \
+    KERNEL(activation_forward, (const float* x, float* y, int64_t count,                           \
+                                Activation activation, float slope))                               \
+    KERNEL(activation_backward, (const float* dy, const float* y, float* dx, int64_t count,        \
+                                 Activation activation, float slope))                              \
+    /* norm */                                                                                     \
+    KERNEL(batch_norm_forward, (const float* x,       /* [B, F, S] */                              \
+                                const float* gamma,   /* [F] or null */                            \
+                                const float* beta,    /* [F] or null */                            \
+                                float* running_mean,  /* [F] */                                    \
+                                float* running_var,   /* [F] */                                    \
+                                float* y,             /* [B, F, S] */                              \
+                                float* saved,         /* [2, F]: mean, 1/std */                    \
+                                int64_t batch, int64_t features, int64_t spatial, bool training,   \
+                                float momentum, float eps, Activation activation, float slope))    \
+    KERNEL(batch_norm_backward, (const float* dy,     /* [B, F, S] */                              \
+                                 const float* x,      /* [B, F, S] */                              \
+                                 const float* gamma,  /* [F] or null */                            \
+                                 const float* saved,  /* [2, F] */                                 \
+                                 const float* y,      /* [B, F, S], or null if linear */           \
+                                 float* dx,           /* [B, F, S] */                              \
+                                 float* dgamma,       /* [F] or null */                            \
+                                 float* dbeta,        /* [F] or null */                            \
+                                 int64_t batch, int64_t features, int64_t spatial,                 \
+                                 Activation activation, float slope, bool accumulate))             \
+    /* loss */                                                                                     \
+    KERNEL(bce_with_logits, (const float* logits,   /* [count] */                                  \
+                             const float* targets,  /* [count], or null: `target` for all */       \
+                             float target,                                                         \
+                             float* losses,         /* [count] or null */                          \
+                             float* loss,           /* [1] or null: scale * sum */                 \
+                             float* dlogits,        /* [count]: scale * (sigmoid - target) */      \
+                             int64_t count, float scale))                                          \
+    /* dense_forward with one output, and bce_with_logits of what it gives */                      \
+    KERNEL(dense_bce_with_logits, (const float* x,        /* [B, I] */                             \
+                                   const float* weight,   /* [I] */                                \
+                                   const float* bias,     /* [1] or null */                        \
+                                   const float* targets,  /* [B], or null: `target` for all */     \
+                                   float target,                                                   \
+                                   float* logits,         /* [B] */                                \
+                                   float* loss,           /* [1] */                                \
+                                   float* dlogits,        /* [B] */                                \
+                                   int64_t batch, int64_t in_features, float scale))               \
+    /* optimizer: flat buffers, in place */                                                        \
+    KERNEL(adam_step, (float* param, const float* grad, float* m, float* v, /* [count] */          \
+                       int64_t* steps_done,  /* [1], incremented; or null: `step` counts */        \
+                       int64_t step, int64_t count, double lr, double beta1, double beta2,         \
+                       double eps))                                                                \
+    KERNEL(sgd_step, (float* param, const float* grad, float* velocity, /* [count] */              \
+                      int64_t count, float lr, float momentum))                                    \
+    KERNEL(ema_step, (float* average, const float* param, /* [count] */                            \
+                      const int64_t* steps_done,  /* [1]: warm up by it; or null */                \
+                      int64_t count, double decay))                                                \
+    /* random: Philox block index = (counter ? *counter : 0) + offset */                           \
+    KERNEL(uniform, (float* out, int64_t count, float low, float high, uint64_t seed,              \
+                     const int64_t* counter, int64_t offset))                                      \
+    KERNEL(normal, (float* out, int64_t count, uint64_t seed, const int64_t* counter,              \
+                    int64_t offset))                                                               \
+    KERNEL(dropout, (const float* x, float* y, int64_t count, float rate, uint64_t seed,           \
+                     const int64_t* counter, int64_t offset))                                      \
+    KERNEL(shuffled_indices, (int32_t* indices, int64_t n, int64_t count, uint64_t seed,           \
+                              const int64_t* counter, int64_t position))                           \
+    /* data: out[r] = scale * data[indices[r]] + shift */                                          \
+    KERNEL(gather, (const uint8_t* data,     /* [N, row_size] */                                   \
+                    const int32_t* indices,  /* [rows]; outside [0, N): the nearest in it */       \
+                    float* out,              /* [rows, row_size] */                                \
+                    int64_t n, int64_t rows, int64_t row_size, float scale, float shift))          \
+    /* the same for the indices that shuffled_indices gives */                                     \
+    KERNEL(gather_shuffled, (const uint8_t* data,  /* [N, row_size] */                             \
+                             float* out,           /* [rows, row_size] */                          \
+                             int64_t n, int64_t rows, int64_t row_size, float scale, float shift,  \
+                             uint64_t seed, const int64_t* counter, int64_t position))             \
+    /* each counter [1] or null */                                                                 \
+    KERNEL(advance, (int64_t* counter0, int64_t by0, int64_t* counter1, int64_t by1,               \
+                     int64_t* counter2, int64_t by2, int64_t* counter3, int64_t by3))              \
+    /* history[row] = losses, means of sigmoid(logits); row = (counter + position) % capacity */   \
+    KERNEL(record, (const float* loss0,    /* [1] */                                               \
+                    const float* loss1,    /* [1] */                                               \
+                    const float* logits0,  /* [count] */                                           \
+                    const float* logits1,  /* [count] */                                           \
+                    float* history,        /* [capacity, 4] */                                     \
+                    int64_t count, int64_t capacity, const int64_t* counter, int64_t position))    \
+    /* elementwise: y contiguous, inputs strided (stride 0 broadcasts) */                          \
+    KERNEL(unary, (UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides))              \
+    KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, Dims shape,             \
+                    Dims a_strides, Dims b_strides))                                               \
+    KERNEL(affine, (const float* x, float* y, Dims shape, Dims x_strides,  /* y = scale x + shift */\
+                    float scale, float shift))                                                     \
+    KERNEL(sum, (const float* x,  /* [outer, reduced, inner] */                                    \
+                 float* y,        /* [outer, inner]: scale * sum */                                \
+                 int64_t outer, int64_t reduced, int64_t inner, float scale))
+// clang-format on
