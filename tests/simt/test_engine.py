@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+import parity
 import pytest
 
-from ganengine import GAN, Generator, capture, kernels, recipes
+from ganengine import GAN, Generator, capture, kernels, nn, recipes
 from ganengine.data import drawn_digits
+from ganengine.gan.fit import fit, restore
+from ganengine.io import Run
 
 pytestmark = pytest.mark.usefixtures("on_cuda")
 
@@ -83,3 +88,64 @@ def test_what_a_capture_refuses(on_cuda: ModuleType) -> None:
         capture(lambda: kernels.matmul(x, unknown), [x])
     with pytest.raises(ValueError, match="device is 'cpu'; this program is captured on 'cuda'"):
         capture(lambda: kernels.uniform((3,), 0.0, 1.0, seed=1, offset=0), [x])
+
+
+class OnDevice:
+    """`ganengine.kernels`, with every NumPy array sent to the device and its result fetched."""
+
+    def __init__(self, cupy: ModuleType) -> None:
+        self._cupy = cupy
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            sent: list[tuple[Any, Any]] = []
+
+            def send(value: Any) -> Any:
+                if isinstance(value, np.ndarray):
+                    sent.append((value, self._cupy.asarray(value)))
+                    return sent[-1][1]
+                return tuple(map(send, value)) if isinstance(value, tuple) else value
+
+            results = getattr(kernels, name)(
+                *map(send, arguments), **{key: send(value) for key, value in options.items()}
+            )
+            for array, copy in sent:
+                array[...] = copy.get()  # what the kernel wrote in place
+            if isinstance(results, tuple):
+                return tuple(result.get() for result in results)
+            return None if results is None else results.get()
+
+        return call
+
+
+def test_every_kernel_takes_cupy_arrays(
+    on_cuda: ModuleType, cuda: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda.set_precision("fp32")
+    monkeypatch.setattr(parity, "ROWS", 33)
+    monkeypatch.setattr(parity, "COLUMNS", 70)
+    monkeypatch.setattr(parity, "kernels", OnDevice(on_cuda))
+    parity.main()
+
+
+def test_a_run_with_checkpoints_goes_on(cuda: ModuleType, tmp_path: Path) -> None:
+    def gan() -> GAN:
+        recipe = replace(
+            recipes.get("mnist"),
+            batch_size=4,
+            latent_size=3,
+            generator=lambda rng: nn.Sequential(nn.Dense(3, 784, activation="tanh", rng=rng)),
+            discriminator=lambda rng: nn.Sequential(nn.Dropout(0.5), nn.Dense(784, 1, rng=rng)),
+        )
+        return GAN(recipe, seed=4, device="cuda")
+
+    whole, first, second = gan(), gan(), gan()
+    runs = [Run.create(tmp_path / name, {"seed": 4}) for name in ("whole", "parts")]
+    assert fit(whole, IMAGES, runs[0], 4)
+    assert fit(first, IMAGES, runs[1], 2)
+    assert restore(second, runs[1]) is not None
+    assert fit(second, IMAGES, runs[1], 4)
+    for (key, ours), theirs in zip(
+        second.state_dict().items(), whole.state_dict().values(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs, err_msg=key)
