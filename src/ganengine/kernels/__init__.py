@@ -4,13 +4,17 @@ Layouts and argument names follow PyTorch. B batch, I and O in and out features.
 """
 
 from ganengine.kernels.activation import activation, activation_backward
+from ganengine.kernels.conv2d import conv2d, conv2d_backward
+from ganengine.kernels.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from ganengine.kernels.data import advance, gather, gather_shuffled, record
+from ganengine.kernels.data import advance, gather, record
 from ganengine.kernels.dense import dense, dense_backward, matmul
 from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
 from ganengine.kernels.loss import bce_with_logits, dense_bce_with_logits
 from ganengine.kernels.norm import batch_norm, batch_norm_backward
 from ganengine.kernels.optimizer import adam_step, ema_step, sgd_step
 from ganengine.kernels.random import dropout, normal, shuffled_indices, uniform
+from ganengine.kernels.upsample_conv2d import upsample_conv2d, upsample_conv2d_backward
 
 __all__ = [
     "activation",
@@ -22,6 +26,10 @@ __all__ = [
     "batch_norm_backward",
     "bce_with_logits",
     "binary",
+    "conv2d",
+    "conv2d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "dense",
     "dense_backward",
     "dense_bce_with_logits",
@@ -38,4 +46,6 @@ __all__ = [
     "sum",
     "unary",
     "uniform",
+    "upsample_conv2d",
+    "upsample_conv2d_backward",
 ]

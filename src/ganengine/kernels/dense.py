@@ -8,6 +8,7 @@ from __future__ import annotations
 from ganengine import reference
 from ganengine.backend import Array, implementation
 from ganengine.kernels import _check as check
+from ganengine.kernels import _gradients as gradients
 from ganengine.kernels._launch import empty, launch
 
 
@@ -101,14 +102,8 @@ def dense_backward(
     weight = check.array("weight", weight, (out_features, in_features), like=dy)
     y = check.array("y", y, (batch, out_features), like=dy)
     check.activation(activation, slope)
-    if out is not None:
-        dweight = check.out("out[0]", out[0], (out_features, in_features), like=dy)
-        dbias = None
-        if out[1] is not None:
-            dbias = check.out("out[1]", out[1], (out_features,), like=dy)
-        out = (dweight, dbias)
-    elif accumulate:
-        raise ValueError("accumulate adds to out, so out must be given")
+    shapes = (out_features, in_features), (out_features,)
+    out = gradients.checked(out, *shapes, accumulate=accumulate, like=dy)
     if implementation() == "reference":
         return reference.dense_backward(
             dy,
@@ -123,11 +118,7 @@ def dense_backward(
             accumulate=accumulate,
         )
     dx = empty((batch, in_features), like=dy) if need_dx else None
-    if not need_dweight:
-        dweight = dbias = None
-    elif out is None:
-        dweight = empty((out_features, in_features), like=dy)
-        dbias = empty((out_features,), like=dy)
+    dweight, dbias = gradients.allocated(out, *shapes, needed=need_dweight, like=dy)
     dz = None if activation == "linear" else empty((batch, out_features), like=dy)
     launch(
         "dense_backward",

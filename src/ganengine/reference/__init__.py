@@ -5,13 +5,17 @@ here. ``GANENGINE_IMPL=reference`` makes the kernels run these.
 """
 
 from ganengine.reference.activation import activation, activation_backward
+from ganengine.reference.conv2d import conv2d, conv2d_backward
+from ganengine.reference.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from ganengine.reference.data import advance, gather, gather_shuffled, record
+from ganengine.reference.data import advance, gather, record
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
 from ganengine.reference.loss import bce_with_logits, dense_bce_with_logits
 from ganengine.reference.norm import batch_norm, batch_norm_backward
 from ganengine.reference.optimizer import adam_step, ema_step, sgd_step
 from ganengine.reference.random import dropout, normal, shuffled_indices, uniform
+from ganengine.reference.upsample_conv2d import upsample_conv2d, upsample_conv2d_backward
 
 __all__ = [
     "activation",
@@ -23,6 +27,10 @@ __all__ = [
     "batch_norm_backward",
     "bce_with_logits",
     "binary",
+    "conv2d",
+    "conv2d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "dense",
     "dense_backward",
     "dense_bce_with_logits",
@@ -39,4 +47,6 @@ __all__ = [
     "sum",
     "unary",
     "uniform",
+    "upsample_conv2d",
+    "upsample_conv2d_backward",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 
 from ganengine.backend import Array, device_of
 from ganengine.reference.activation import activation
+from ganengine.reference._out import stored
 from ganengine.reference.random import Offset, place, shuffled_indices
 
 
@@ -13,10 +14,7 @@ def gather(
     data: Array, indices: Array, *, scale: float, shift: float, out: Array | None = None
 ) -> Array:
     y = data[indices].astype("float32") * np.float32(scale) + np.float32(shift)
-    if out is None:
-        return y
-    out[...] = y
-    return out
+    return stored(y, out)
 
 
 def gather_shuffled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganengine.backend import Array
+from ganengine.reference._out import delivered, stored
 from ganengine.reference.activation import activation as activate
 from ganengine.reference.activation import activation_backward
 
@@ -17,11 +18,7 @@ def dense(
     out: Array | None = None,
 ) -> Array:
     z = x @ weight.T if bias is None else x @ weight.T + bias
-    y = activate(z, activation, slope)
-    if out is None:
-        return y
-    out[...] = y
-    return out
+    return stored(activate(z, activation, slope), out)
 
 
 def dense_backward(
@@ -41,13 +38,7 @@ def dense_backward(
     dx = dz @ weight if need_dx else None
     if not need_dweight:
         return dx, None, None
-    dweight, dbias = dz.T @ x, dz.sum(axis=0)
-    if out is None:
-        return dx, dweight, dbias
-    for target, value in zip(out, (dweight, dbias), strict=True):
-        if target is not None:
-            target[...] = target + value if accumulate else value
-    return dx, *out
+    return dx, *delivered((dz.T @ x, dz.sum(axis=0)), out, accumulate)
 
 
 def matmul(a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool = False) -> Array:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganengine.backend import Array, xp
+from ganengine.reference._out import stored
 
 
 def unary(op: str, x: Array, *, out: Array | None = None) -> Array:
-    return _into(out, getattr(xp(x), op)(x))
+    return stored(getattr(xp(x), op)(x), out)
 
 
 def binary(op: str, a: Array, b: Array, *, out: Array | None = None) -> Array:
-    return _into(out, getattr(xp(a), op)(a, b))
+    return stored(getattr(xp(a), op)(a, b), out)
 
 
 def affine(x: Array, *, scale: float = 1.0, shift: float = 0.0, out: Array | None = None) -> Array:
-    return _into(out, scale * x + shift)
+    return stored(scale * x + shift, out)
 
 
 def sum(x: Array, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Array:
@@ -29,10 +30,3 @@ def mean(x: Array, *, axis: int | Sequence[int] | None = None, keepdims: bool = 
 
 def _axes(axis: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
     return tuple(axis) if isinstance(axis, Sequence) else axis
-
-
-def _into(out: Array | None, value: Array) -> Array:
-    if out is None:
-        return xp(value).asarray(value, order="C")
-    out[...] = value
-    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganengine.backend import Array, xp
+from ganengine.reference._out import delivered
 from ganengine.reference.activation import activation as activate
 from ganengine.reference.activation import activation_backward
 
@@ -55,11 +56,7 @@ def batch_norm_backward(
     n = max(_count(x), 1)
     scale = inv if gamma is None else inv * gamma
     dx = _spread(scale, x) * (dz - _spread(dbeta / n, x) - h * _spread(dgamma / n, x))
-    if out is None:
-        return dx, dgamma, dbeta
-    for target, value in zip(out, (dgamma, dbeta), strict=True):
-        target[...] = target + value if accumulate else value
-    return dx, *out
+    return dx, *delivered((dgamma, dbeta), out, accumulate)
 
 
 def _axes(x: Array) -> tuple[int, ...]:
