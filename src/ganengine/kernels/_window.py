@@ -43,7 +43,7 @@ def filters(value: Any, shape: Sequence[int | str], like: Array) -> Array:
 def pair(name: str, value: Any, *, low: int) -> Pair:
     """An int or a pair of ints, each at least ``low``, as a pair."""
     values = _integers(name, value, low)
-    if len(values) not in (1, 2):
+    if isinstance(value, tuple | list) and len(values) != 2:
         raise ValueError(f"{name} must be an int or a pair, got {value!r}")
     return values[0], values[-1]
 
@@ -55,12 +55,12 @@ def padding(value: Padding) -> Padding:
             raise ValueError(f"padding is {value!r}; the only name it can be is 'same'")
         return value
     values = _integers("padding", value, 0)
-    if len(values) not in (1, 2, 4):
+    if isinstance(value, tuple | list) and len(values) not in (2, 4):
         raise ValueError(
             "padding must be an int, (vertical, horizontal), (top, bottom, left, right) or 'same', "
             f"got {value!r}"
         )
-    return values if len(values) > 1 else values[0]
+    return value
 
 
 def plain(groups: Any, dilation: Any) -> None:

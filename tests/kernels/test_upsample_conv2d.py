@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from convolutions import Case, Op
+from helpers import ACTIVATIONS, LAYOUTS, Array, as_float64, assert_close, draw, laid_out
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganengine import kernels
+from ganengine.kernels._window import convolution
+from ganengine.kernels.upsample_conv2d import folded_shape
+
+CONV = Op("upsample_conv2d")
+AWKWARD = [
+    Case((1, 1, 1, 1), (1, 1, 1, 1)),
+    Case((2, 3, 5, 7), (4, 3, 1, 1), {"scale": 3}),
+    Case((3, 2, 6, 5), (5, 2, 3, 3), {"scale": 1, "padding": 1}),
+    Case((2, 3, 2, 3), (2, 3, 6, 7), {"padding": (2, 1)}),  # larger than the image
+    Case((2, 3, 4, 5), (2, 3, 3, 4), {"padding": (1, 0, 2, 3)}),
+    Case((2, 3, 4, 5), (2, 3, 4, 3), {"scale": 3, "padding": (0, 2, 1, 0)}),
+    Case((2, 3, 4, 5), (2, 3, 5, 5), {"scale": 4, "padding": "same"}),
+    Case((1, 3, 4, 4), (2, 3, 3, 3), {"padding": 4}),  # outputs that see no pixel
+    Case((3, 19, 14, 14), (1, 19, 5, 5), {"padding": "same"}),
+    Case((2, 33, 7, 7), (17, 33, 5, 5), {"padding": "same"}),
+    Case((2, 64, 4, 4), (70, 64, 3, 3), {"padding": 1}),
+    Case((0, 2, 4, 4), (3, 2, 3, 3)),
+]
+
+
+@pytest.mark.parametrize("case", AWKWARD, ids=str)
+def test_awkward_sizes(case: Case) -> None:
+    CONV.check(case, "leaky_relu")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(activation: str) -> None:
+    CONV.check(Case((4, 3, 5, 5), (20, 3, 5, 5), {"padding": "same"}), activation)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    kernel, scale = st.integers(1, 6), draw(st.integers(1, 4))
+    h, w, kh, kw = draw(st.tuples(st.integers(1, 7), st.integers(1, 7), kernel, kernel))
+    sides = [draw(st.integers(0, size)) for size in (kh, kh, kw, kw)]
+    sides[1] += max(kh - h * scale - sides[0] - sides[1], 0)
+    sides[3] += max(kw - w * scale - sides[2] - sides[3], 0)
+    channels = draw(st.integers(1, 9))
+    return Case(
+        (draw(st.integers(0, 5)), channels, h, w),
+        (draw(st.sampled_from([1, 2, 7, 16, 33])), channels, kh, kw),
+        {"scale": scale, "padding": draw(st.sampled_from([tuple(sides), "same"]))},
+    )
+
+
+@given(cases(), st.sampled_from(ACTIVATIONS), st.booleans())
+def test_any_size(case: Case, activation: str, bias: bool) -> None:
+    CONV.check(case, activation, bias)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout: str) -> None:
+    x, weight, bias = draw(2, 3, 3, 4), draw(4, 3, 3, 3, seed=1), draw(4, seed=2)
+    dy = draw(2, 4, 6, 8, seed=3)
+
+    def both(*arrays: Array) -> list[Array]:
+        dy, x, weight, bias = arrays
+        y = kernels.upsample_conv2d(x, weight, bias, padding="same")
+        return [y, *kernels.upsample_conv2d_backward(dy, x, weight, y, padding="same")]
+
+    plain = both(dy, x, weight, bias)
+    other = both(*(laid_out(array, layout) for array in (dy, x, weight, bias)))
+    for actual, expected in zip(other, plain, strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_out_and_needs(activation: str) -> None:
+    case = Case((3, 4, 5, 4), (6, 4, 5, 5), {"padding": "same"})
+    CONV.check_out(case, activation)
+    CONV.check_needs(case, activation)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("scale", [2, 3])
+def test_reference_gradient_is_the_slope(scale: int, activation: str) -> None:
+    options = {"scale": scale, "padding": (1, 0, 2, 1)}
+    CONV.check_reference_gradients(Case((2, 2, 2, 3), (3, 2, 3, 2), options), activation)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("padding", [0, (1, 0, 2, 1), "same"], ids=str)
+def test_it_is_upsampling_and_a_convolution(scale: int, padding: Any) -> None:
+    x, weight, bias = CONV.arrays(Case((2, 3, 4, 5), (4, 3, 4, 3)))
+    block = np.ones((scale, scale), "float32")
+    wide = np.kron(x, block)
+    y = kernels.upsample_conv2d(x, weight, bias, scale=scale, padding=padding)
+    expected = kernels.conv2d(wide, weight, bias, padding=padding)
+    assert_close(y, *as_float64(expected), length=36, scale=24)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "top", "scale", "taps"),
+    [(5, 2, 2, 3), (3, 1, 2, 2), (4, 1, 2, 3), (1, 0, 3, 1), (5, 2, 1, 5), (4, 0, 2, 3)],
+)
+def test_folded_taps(kernel: int, top: int, scale: int, taps: int) -> None:
+    view = convolution((8, 8), (kernel, 1), 1, (top, kernel - 1 - top, 0, 0))
+    assert folded_shape((7, 5, kernel, 1), view, scale) == (scale**2, 7, 5, taps, 1)
