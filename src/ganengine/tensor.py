@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from ganengine import backend, kernels
@@ -10,6 +11,7 @@ from ganengine.backend import Array, Shape
 from ganengine.tape import Gradients, Node, Pass, Rule, recording, walk_back
 
 Scalar = int | float
+Axis = int | tuple[int, ...] | None
 
 
 class Tensor:
@@ -198,13 +200,13 @@ class Tensor:
         """The absolute value; its slope at 0 is taken as 0."""
         return self._unary("absolute", lambda dy, y: dy * self.detach()._unary("sign", None))
 
-    def sum(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-        """The sum over all elements, or over one axis."""
+    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        """The sum over all elements, or over some axes."""
         return self._reduce(axis, keepdims, 1.0)
 
-    def mean(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-        """The mean over all elements, or over one axis."""
-        count = self.size if axis is None else self.shape[axis]
+    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        """The mean over all elements, or over some axes."""
+        count = prod(self.shape[a] for a in self._axes(axis))
         return self._reduce(axis, keepdims, 1.0 / count if count else float("nan"))
 
     def reshape(self, *shape: int) -> Tensor:
@@ -228,17 +230,17 @@ class Tensor:
         )
         return y
 
-    def _reduce(self, axis: int | None, keepdims: bool, scale: float) -> Tensor:
+    def _axes(self, axis: Axis) -> tuple[int, ...]:
+        if axis is None:
+            return tuple(range(self.ndim))
+        named = (axis,) if isinstance(axis, int) else axis
+        return tuple(a % max(self.ndim, 1) for a in named)
+
+    def _reduce(self, axis: Axis, keepdims: bool, scale: float) -> Tensor:
         y = kernels.sum(self.data, axis=axis, keepdims=keepdims)
-
-        def rule(dy: Tensor, _: Pass) -> Gradients:
-            if axis is not None and not keepdims:
-                kept = list(self.shape)
-                kept[axis] = 1
-                dy = dy.reshape(*kept)
-            return (dy.broadcast_to(self.shape),)
-
-        total = make(y, (self,), rule)
+        axes = self._axes(axis)
+        kept = [1 if a in axes else size for a, size in enumerate(self.shape)]
+        total = make(y, (self,), lambda dy, _: (dy.reshape(*kept).broadcast_to(self.shape),))
         return total if scale == 1.0 else total * scale
 
 

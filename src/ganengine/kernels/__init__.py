@@ -7,7 +7,6 @@ from ganengine.kernels.activation import activation, activation_backward
 from ganengine.kernels.conv2d import conv2d, conv2d_backward
 from ganengine.kernels.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from ganengine.kernels.data import advance, gather, gather_shuffled, record
-from ganengine.kernels.data import advance, gather, record
 from ganengine.kernels.dense import dense, dense_backward, matmul
 from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
 from ganengine.kernels.loss import bce_with_logits, dense_bce_with_logits

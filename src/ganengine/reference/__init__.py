@@ -8,7 +8,6 @@ from ganengine.reference.activation import activation, activation_backward
 from ganengine.reference.conv2d import conv2d, conv2d_backward
 from ganengine.reference.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
 from ganengine.reference.data import advance, gather, gather_shuffled, record
-from ganengine.reference.data import advance, gather, record
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
 from ganengine.reference.loss import bce_with_logits, dense_bce_with_logits

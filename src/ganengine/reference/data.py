@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ganengine.backend import Array, device_of
-from ganengine.reference.activation import activation
 from ganengine.reference._out import stored
+from ganengine.reference.activation import activation
 from ganengine.reference.random import Offset, place, shuffled_indices
 
 
