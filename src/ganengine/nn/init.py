@@ -1,7 +1,8 @@
 """Initialisers: each makes a function (shape, rng) -> float32 array.
 
-``shape`` is a weight's (out_features, in_features); fan-in and fan-out are read off it. Numbers
-come from a NumPy generator on the host, so that a seed gives the same weights on every device.
+``shape`` is a weight's (out_features, in_features), for a convolution (out, in, kh, kw); fan-in and
+fan-out are read off it. Numbers come from a NumPy generator on the host, so that a seed gives the
+same weights on every device.
 """
 
 from __future__ import annotations

@@ -11,13 +11,14 @@ from ganengine.kernels import _check as check
 from ganengine.nn import functional, init
 from ganengine.nn.init import Initializer
 from ganengine.nn.module import Module
+from ganengine.nn.weighted import Weighted
 from ganengine.random import Generator
 from ganengine.tensor import Tensor
 
 _default_generator = Generator(0)
 
 
-class Dense(Module):
+class Dense(Weighted):
     """A dense layer, ``y = f(x weight^T + bias)``, in one fused kernel.
 
     Args:
@@ -51,14 +52,16 @@ class Dense(Module):
     ):
         self.in_features = check.integer("in_features", in_features, low=1)
         self.out_features = check.integer("out_features", out_features, low=1)
-        check.activation(activation, slope)
-        self.activation = activation
-        self.slope = slope
-        rng = rng or init.default_rng()
-        weight_init = weight_init or init.glorot_uniform()
-        bias_init = bias_init or init.constant(0.0)
-        self.weight = Tensor(weight_init((out_features, in_features), rng), requires_grad=True)
-        self.bias = Tensor(bias_init((out_features,), rng), requires_grad=True) if bias else None
+        super().__init__(
+            (self.out_features, self.in_features),
+            self.out_features,
+            activation=activation,
+            slope=slope,
+            bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
+            rng=rng,
+        )
 
     def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
         return functional.dense(
@@ -187,14 +190,14 @@ class Sequential(Module):
         return len(self.layers)
 
     def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
-        """``out``: where a last dense layer writes its result."""
+        """``out``: where a last layer with a weight writes its result."""
         for layer in self.layers[:-1]:
             x = layer(x)
         last = self.layers[-1]
         if out is None:
             return last(x)
-        if not isinstance(last, Dense):
-            raise ValueError(f"out needs a dense last layer, not {last!r}")
+        if not isinstance(last, Weighted):
+            raise ValueError(f"out needs a last layer with a weight, not {last!r}")
         return last.forward(x, out=out)
 
     def __repr__(self) -> str:
