@@ -60,6 +60,43 @@ GE_INLINE void store(float* p, Vec v, int count) {
 #endif
 }
 
+// A choice of lanes, made of the low bits of a number; loads and stores that touch no other lane's
+// memory, so that a vector can be put together from pieces of several rows.
+#if defined(__AVX512F__)
+typedef __mmask16 LaneMask;
+GE_INLINE LaneMask lane_mask(uint32_t bits) { return static_cast<LaneMask>(bits); }
+GE_INLINE Vec merge_load(Vec v, LaneMask mask, const float* p) {
+    return (Vec)_mm512_mask_loadu_ps((__m512)v, mask, p);
+}
+GE_INLINE void mask_store(float* p, Vec v, LaneMask mask) {
+    _mm512_mask_storeu_ps(p, mask, (__m512)v);
+}
+#else
+typedef IntVec LaneMask;
+GE_INLINE LaneMask lane_mask(uint32_t bits) {
+    IntVec lane;
+    for (int i = 0; i < kLanes; ++i) lane[i] = 1 << i;
+    return (broadcast_int(static_cast<int32_t>(bits)) & lane) == lane;
+}
+GE_INLINE Vec merge_load(Vec v, LaneMask mask, const float* p) {
+#if defined(__AVX2__)
+    return mask ? (Vec)_mm256_maskload_ps(p, (__m256i)mask) : v;
+#else
+    for (int i = 0; i < kLanes; ++i)
+        if (mask[i]) v[i] = p[i];
+    return v;
+#endif
+}
+GE_INLINE void mask_store(float* p, Vec v, LaneMask mask) {
+#if defined(__AVX2__)
+    _mm256_maskstore_ps(p, (__m256i)mask, (__m256)v);
+#else
+    for (int i = 0; i < kLanes; ++i)
+        if (mask[i]) p[i] = v[i];
+#endif
+}
+#endif
+
 // Lane i of `a` where the mask's lane is all ones, of `b` where it is zero.
 GE_INLINE Vec select(IntVec mask, Vec a, Vec b) { return mask ? a : b; }
 GE_INLINE Vec maximum(Vec a, Vec b) { return select(a > b, a, b); }

@@ -1,0 +1,252 @@
+// gather and spread: one product over places and taps.
+//
+//   threads   split the places (or the channels of the result, where there are few places)
+//     panel   kPanel places x (channels x taps) of the input, a block of channels at a time, packed
+//             by the loader
+//       tile    kTileM channels of the result times the panel
+//         phase   gather has one. spread has stride_h x stride_w kinds of output pixels, each of
+//                 which sees a tap window of its own inside the panel: no product with the zeros
+//                 between the input's pixels is ever formed
+//
+// The weights are packed beforehand, a block of result channels at a time, in the order in which
+// the tiles read them. Tiles are summed up in a buffer in the cache, and stored when all channels
+// of the input have been through: that is when bias and activation are applied, and when the
+// columns of neighbouring phases are put side by side.
+#include "cpu/conv_panel.h"
+#include "cpu/scratch.h"
+
+namespace ge::cpu::GE_ISA {
+namespace {
+
+constexpr int64_t kWeightFloats = 1 << 19;  // packed weights at a time: 2 MiB
+constexpr int64_t kSumRows = 512;           // rows of sums that a panel keeps: 64 KiB
+
+int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
+
+// One axis of a product. Place q in phase f is output pixel q * phases + f; tap t is the input
+// pixel q * stride + offset + t, and its weight stands in kernel row kernel_first + f + t *
+// kernel_step, if there is such a row.
+struct Axis {
+    int64_t places, stride, offset, taps, phases, kernel, kernel_first, kernel_step;
+
+    static Axis gather(int64_t small, int64_t kernel, int64_t stride, int64_t pad) {
+        return {small, stride, -pad, kernel, 1, kernel, 0, 1};
+    }
+
+    // Input pixel i meets output pixel o = i * stride - pad + j; for i = q + d and
+    // o = q * stride + f, that is j = f + pad - d * stride.
+    static Axis spread(int64_t big, int64_t kernel, int64_t stride, int64_t pad) {
+        const int64_t first = ceil_div(pad - kernel + 1, stride);
+        const int64_t last = floor_div(stride - 1 + pad, stride);
+        return {ceil_div(big, stride), 1,      first, last - first + 1, stride, kernel,
+                pad - first * stride,  -stride};
+    }
+
+    int64_t kernel_row(int64_t phase, int64_t tap) const {
+        return kernel_first + phase + tap * kernel_step;
+    }
+
+    // The taps that this phase has weights for.
+    Range window(int64_t phase) const {
+        Range range{0, taps};
+        const auto has_weight = [&](int64_t tap) {
+            return kernel_row(phase, tap) >= 0 && kernel_row(phase, tap) < kernel;
+        };
+        while (range.begin < range.end && !has_weight(range.begin)) ++range.begin;
+        while (range.begin < range.end && !has_weight(range.end - 1)) --range.end;
+        return range;
+    }
+};
+
+struct Product {
+    Axis h, w;
+    int64_t batch;
+    const float* x;
+    Plane in;
+    float* y;
+    Plane out;
+    const float* weight;                 // of output channel m, input channel c, kernel place t:
+    int64_t row_stride, channel_stride;  // weight[m * row_stride + c * channel_stride + t]
+    Epilogue epilogue;
+
+    int64_t taps() const { return h.taps * w.taps; }
+    int64_t phases() const { return h.phases * w.phases; }
+    int64_t places() const { return batch * h.places * w.places; }
+
+    // body(phase, first, count) for the taps of each phase, numbered row by row, in as few runs of
+    // consecutive taps as there are.
+    template <class Body>
+    GE_INLINE void for_each_run(Body&& body) const {
+        for (int64_t phase = 0; phase < phases(); ++phase) {
+            const Range rows = h.window(phase / w.phases), columns = w.window(phase % w.phases);
+            const int64_t width = columns.end - columns.begin;
+            if (width == w.taps)
+                body(phase, rows.begin * width, (rows.end - rows.begin) * width);
+            else
+                for (int64_t row = rows.begin; row < rows.end; ++row)
+                    body(phase, row * w.taps + columns.begin, width);
+        }
+    }
+
+    int64_t weights_per_channel() const {
+        int64_t sum = 0;
+        for_each_run([&](int64_t, int64_t, int64_t count) { sum += count; });
+        return sum;
+    }
+};
+
+// Tiles of a block of `rows` result channels.
+struct Tiles {
+    int64_t rows;
+
+    int64_t count() const { return (rows + kTileM - 1) / kTileM; }
+    Range of(int64_t tile) const { return {rows * tile / count(), rows * (tile + 1) / count()}; }
+};
+
+class ProductRun {
+  public:
+    explicit ProductRun(const Product& product)
+        : p_(product),
+          depth_(product.weights_per_channel()),
+          blocks_(ceil_div(product.in.channels, std::max<int64_t>(kBlockK / product.taps(), 1))) {
+        GE_CHECK(product.taps() <= kBlockK, "a kernel of more than 1024 taps");
+        int64_t filled = 0, last = -1;
+        product.for_each_run([&](int64_t phase, int64_t, int64_t count) {
+            filled += phase != last && count > 0 && product.in.channels > 0;
+            last = phase;
+        });
+        some_phase_is_empty_ = filled < product.phases();
+    }
+
+    void operator()() {
+        if (p_.places() == 0 || p_.out.channels == 0) return;
+        const int64_t per_row = std::max<int64_t>(depth_ * p_.in.channels, 1);
+        const int64_t most = std::clamp(std::min(kWeightFloats / per_row, kSumRows / p_.phases()),
+                                        int64_t{1}, p_.out.channels);
+        const int64_t row_blocks = ceil_div(p_.out.channels, most);
+        packed_ = thread_scratch(ceil_div(p_.out.channels, row_blocks) * per_row);
+        for (int64_t b = 0; b < row_blocks; ++b) {
+            first_row_ = p_.out.channels * b / row_blocks;
+            tiles_ = {p_.out.channels * (b + 1) / row_blocks - first_row_};
+            parallel([&](int thread, int threads) {
+                const Range own = split(tiles_.count(), 1, thread, threads);
+                for (int64_t t = own.begin; t < own.end; ++t) pack_weights(tiles_.of(t));
+            });
+            parallel([&](int thread, int threads) {
+                const int64_t panels = ceil_div(p_.places(), kPanel);
+                Range own_tiles{0, tiles_.count()}, own_places{0, p_.places()};
+                if (panels >= 2 * threads || panels >= own_tiles.end)
+                    own_places = split(p_.places(), kPanel, thread, threads);
+                else
+                    own_tiles = split(own_tiles.end, 1, thread, threads);
+                if (own_tiles.begin < own_tiles.end && own_places.begin < own_places.end)
+                    multiply(own_tiles, own_places);
+            });
+        }
+    }
+
+  private:
+    // Channels of the input in each block of the panel's depth.
+    Range channels(int64_t block) const {
+        return {p_.in.channels * block / blocks_, p_.in.channels * (block + 1) / blocks_};
+    }
+
+    void pack_weights(Range rows) {
+        const int64_t height = rows.end - rows.begin;
+        float* to = packed_ + rows.begin * depth_ * p_.in.channels;
+        for (int64_t block = 0; block < blocks_; ++block)
+            p_.for_each_run([&](int64_t phase, int64_t first, int64_t count) {
+                for (int64_t tap = first; tap < first + count; ++tap) {
+                    const int64_t i = p_.h.kernel_row(phase / p_.w.phases, tap / p_.w.taps);
+                    const int64_t j = p_.w.kernel_row(phase % p_.w.phases, tap % p_.w.taps);
+                    const Range own = channels(block);
+                    for (int64_t c = own.begin; c < own.end; ++c) {
+                        const float* from = p_.weight + (first_row_ + rows.begin) * p_.row_stride +
+                                            c * p_.channel_stride + i * p_.w.kernel + j;
+                        for (int64_t m = 0; m < height; ++m) *to++ = from[m * p_.row_stride];
+                    }
+                }
+            });
+    }
+
+    void multiply(Range tiles, Range places) {
+        alignas(64) float panel[kBlockK * kPanel];
+        alignas(64) float sums[kSumRows * kPanel];
+        const ImageLoader loader{p_.x, p_.in, p_.h.stride, p_.w.stride};
+        for (int64_t begin = places.begin; begin < places.end; begin += kPanel) {
+            const int columns = static_cast<int>(std::min<int64_t>(kPanel, places.end - begin));
+            const int vecs = (columns + kLanes - 1) / kLanes;
+            const Places here(begin, columns, p_.h.places, p_.w.places);
+            if (some_phase_is_empty_) std::fill_n(sums, p_.phases() * tiles_.rows * kPanel, 0.0f);
+            for (int64_t block = 0; block < blocks_; ++block) {
+                const Range own = channels(block);
+                const int64_t count = own.end - own.begin;
+                for (int64_t tap = 0; tap < p_.taps(); ++tap)
+                    loader.pack(panel + tap * count * vecs * kLanes, here, vecs,
+                                p_.h.offset + tap / p_.w.taps, p_.w.offset + tap % p_.w.taps,
+                                own.begin, count);
+                for (int64_t t = tiles.begin; t < tiles.end; ++t)
+                    add_tile(tiles_.of(t), panel, vecs, own, sums);
+            }
+            const Range rows{tiles_.of(tiles.begin).begin, tiles_.of(tiles.end - 1).end};
+            with_activation(p_.epilogue.activation,
+                            [&](auto activation) { write<activation()>(sums, here, vecs, rows); });
+        }
+    }
+
+    // The sums of one tile for all phases, over one block of the input's channels.
+    void add_tile(Range rows, const float* panel, int vecs, Range channels, float* sums) {
+        const int64_t height = rows.end - rows.begin, step = vecs * kLanes;
+        const Tile run = choose_tile<false>(static_cast<int>(height), vecs);
+        const float* a =
+            packed_ + rows.begin * depth_ * p_.in.channels + height * depth_ * channels.begin;
+        const int64_t count = channels.end - channels.begin;
+        int64_t last = channels.begin > 0 ? p_.phases() : -1;  // phases whose sums have been set
+        p_.for_each_run([&](int64_t phase, int64_t first, int64_t taps) {
+            run(a, height, panel + first * count * step, taps * count,
+                sums + (phase * tiles_.rows + rows.begin) * step, step, static_cast<int>(step),
+                phase <= last);
+            a += height * taps * count;
+            last = std::max(last, phase);
+        });
+    }
+
+    template <Activation activation>
+    void write(const float* sums, const Places& places, int vecs, Range rows) {
+        const ImageWriter writer{p_.y, p_.out, p_.h.phases, p_.w.phases};
+        const int64_t step = vecs * kLanes, phase_step = tiles_.rows * step;
+        for (int64_t h = 0; h < p_.h.phases; ++h)
+            writer.write<activation>(sums + h * p_.w.phases * phase_step + rows.begin * step, step,
+                                     phase_step, places, vecs, h, first_row_ + rows.begin,
+                                     rows.end - rows.begin, p_.epilogue.bias, p_.epilogue.slope);
+    }
+
+    const Product& p_;
+    const int64_t depth_;  // weights per input and output channel, of all phases
+    const int64_t blocks_;
+    bool some_phase_is_empty_;
+    int64_t first_row_ = 0;
+    Tiles tiles_{0};
+    float* packed_ = nullptr;
+};
+
+}  // namespace
+
+void gather(const ConvMap& map, const float* big, const float* weight, float* small,
+            const Epilogue& epilogue) {
+    ProductRun({Axis::gather(map.small.h, map.kernel_h, map.stride_h, map.pad_h),
+                Axis::gather(map.small.w, map.kernel_w, map.stride_w, map.pad_w), map.batch, big,
+                map.big, small, map.small, weight, map.big.channels * map.taps(), map.taps(),
+                epilogue})();
+}
+
+void spread(const ConvMap& map, const float* small, const float* weight, float* big,
+            const Epilogue& epilogue) {
+    ProductRun({Axis::spread(map.big.h, map.kernel_h, map.stride_h, map.pad_h),
+                Axis::spread(map.big.w, map.kernel_w, map.stride_w, map.pad_w), map.batch, small,
+                map.small, big, map.big, weight, map.taps(), map.big.channels * map.taps(),
+                epilogue})();
+}
+
+}  // namespace ge::cpu::GE_ISA

@@ -1,0 +1,234 @@
+// The gradients of a convolution's weights and bias.
+//
+//   dweight[s, (b, j)] = sum over the places p = (n, i) of the small image
+//                        small[n, s, i] big[n, b, i * stride - pad + j]
+//
+// is a product with the places as the inner dimension:
+//
+//   threads   split the columns (b, j) (or the rows s, where there are few columns)
+//     block   kBlockPlaces places; the rows of `small` there are copied side by side, which closes
+//             the gaps between images and keeps rows apart in the cache
+//       panel   kPanel columns of patches of `big`, packed by the loader: along a kernel row, the
+//               columns lie side by side in the image as well
+//         tile    kTileM rows times the panel, added to dweight
+#include <algorithm>
+
+#include "cpu/conv_panel.h"
+#include "cpu/reduce.h"
+#include "cpu/scratch.h"
+
+namespace ge::cpu::GE_ISA {
+namespace {
+
+constexpr int64_t kBlockPlaces = 512;
+constexpr int64_t kRowGap = 16;  // floats between copied rows: no power of two in the distance
+
+// A row of places of one image, part of a block.
+struct PlaceRow {
+    int64_t image, row, column, count;
+};
+
+// body(PlaceRow) for the places [begin, end), row by row.
+template <class Body>
+GE_INLINE void for_each_row(Range places, int64_t h, int64_t w, Body&& body) {
+    int64_t column = places.begin % w, row = places.begin / w % h, image = places.begin / w / h;
+    for (int64_t left = places.end - places.begin; left > 0;) {
+        const int64_t count = std::min(left, w - column);
+        body(PlaceRow{image, row, column, count});
+        left -= count;
+        column = 0;
+        if (++row < h) continue;
+        row = 0;
+        ++image;
+    }
+}
+
+// Loader of B[p, (b, i, j)] = big[n, b, row * stride_h - pad_h + i, column * stride_w - pad_w + j].
+class PatchLoader {
+  public:
+    PatchLoader(const ConvMap& map, const float* big, int64_t first, int columns)
+        : map_(map), big_(big), vecs_((columns + kLanes - 1) / kLanes) {
+        for (int lane = 0; lane < columns;) {
+            const int v = lane / kLanes, begin = lane % kLanes;
+            const int64_t column = first + lane, j = column % map.kernel_w;
+            const int64_t i = column / map.kernel_w % map.kernel_h, b = column / map.taps();
+            const int64_t room = std::min<int64_t>(columns - lane, kLanes - begin);
+            const int count = static_cast<int>(std::min(room, map.kernel_w - j));
+            run_[v][runs_[v]++] = {b, i, j, begin, count};
+            lane += count;
+        }
+    }
+
+    void pack(float* panel, Range places) const {
+        for (int v = 0; v < vecs_; ++v) {
+            float* out = panel + v * kLanes;
+            for_each_row(places, map_.small.h, map_.small.w, [&](const PlaceRow& row) {
+                pack_row(out, v, row);
+                out += row.count * vecs_ * kLanes;
+            });
+        }
+    }
+
+  private:
+    struct Run {
+        int64_t b, i, j;  // of the first lane
+        int first, count;
+    };
+
+    // One vector for every place of the row.
+    void pack_row(float* out, int v, const PlaceRow& row) const {
+        const int64_t step = vecs_ * kLanes;
+        Piece pieces[kLanes];
+        int64_t left[kLanes];  // the kernel column of a piece's first lane
+        int count = 0;
+        for (int r = 0; r < runs_[v]; ++r) {
+            const Run& run = run_[v][r];
+            const int64_t y = row.row * map_.stride_h - map_.pad_h + run.i;
+            if (y < 0 || y >= map_.big.h) continue;
+            left[count] = run.j;
+            pieces[count++] = {
+                ((row.image * map_.big.channels + run.b) * map_.big.h + y) * map_.big.w -
+                    map_.pad_w + run.j - run.first,
+                lane_bits(run.first, run.count)};
+        }
+        // Places whose patch lies inside the image share their lanes; others lose some.
+        const int64_t end = row.column + row.count;
+        const int64_t inner =
+            std::clamp((map_.pad_w + map_.stride_w - 1) / map_.stride_w, row.column, end);
+        const int64_t room = map_.big.w - map_.kernel_w + map_.pad_w;
+        const int64_t outer = std::clamp(room < 0 ? 0 : room / map_.stride_w + 1, inner, end);
+        for (int64_t column = row.column; column < inner; ++column, out += step)
+            pack_clipped(out, pieces, left, count, column);
+        pack_vector(out, step, big_ + inner * map_.stride_w, pieces, count, 1, outer - inner,
+                    map_.stride_w);
+        out += (outer - inner) * step;
+        for (int64_t column = outer; column < end; ++column, out += step)
+            pack_clipped(out, pieces, left, count, column);
+    }
+
+    void pack_clipped(float* out, const Piece* pieces, const int64_t* left, int count,
+                      int64_t column) const {
+        const int64_t x = column * map_.stride_w - map_.pad_w;  // under kernel column 0
+        Vec value{};
+        for (int p = 0; p < count; ++p) {
+            const int first = __builtin_ctz(pieces[p].lanes);
+            const int64_t lanes = __builtin_popcount(pieces[p].lanes);
+            const int64_t begin = std::clamp<int64_t>(-x - left[p], 0, lanes);
+            const int64_t end = std::clamp<int64_t>(map_.big.w - x - left[p], begin, lanes);
+            const uint32_t bits =
+                lane_bits(first + static_cast<int>(begin), static_cast<int>(end - begin));
+            value = merge_load(value, lane_mask(bits),
+                               big_ + pieces[p].offset + column * map_.stride_w);
+        }
+        store(out, value);
+    }
+
+    const ConvMap& map_;
+    const float* big_;
+    const int vecs_;
+    Run run_[kTileVecs][kLanes];
+    int runs_[kTileVecs] = {};
+};
+
+// Copies rows [rows) of `small` at these places to rows `stride` apart.
+void pack_rows(const ConvMap& map, const float* small, Range rows, Range places, float* to,
+               int64_t stride) {
+    const int64_t area = map.small.area();
+    int64_t done = 0;
+    for_each_row(places, 1, area, [&](const PlaceRow& part) {
+        const float* from =
+            small + (part.image * map.small.channels + rows.begin) * area + part.column;
+        for (int64_t m = 0; m < rows.end - rows.begin; ++m)
+            for_each_vector(0, part.count, [&](int64_t i, int lanes) {
+                store(to + m * stride + done + i, load(from + m * area + i, lanes), lanes);
+            });
+        done += part.count;
+    });
+}
+
+// dweight [rows) x [columns), on one thread.
+void weight_block(const ConvMap& map, const float* big, const float* small, float* dweight,
+                  Range rows, Range columns, int64_t block_places, bool accumulate) {
+    alignas(64) float panel[kBlockPlaces * kPanel];
+    const int64_t n = map.big.channels * map.taps(), places = map.batch * map.small.area();
+    const int64_t blocks = std::max<int64_t>((places + block_places - 1) / block_places, 1);
+    const int64_t height = rows.end - rows.begin, stride = block_places + kRowGap;
+    const int64_t tiles = (height + kTileM - 1) / kTileM;
+    float* packed = thread_scratch(height * stride);
+    for (int64_t block = 0; block < blocks; ++block) {
+        const Range here{places * block / blocks, places * (block + 1) / blocks};
+        const int64_t depth = here.end - here.begin;
+        pack_rows(map, small, rows, here, packed, stride);
+        for (int64_t n0 = columns.begin; n0 < columns.end; n0 += kPanel) {
+            const int width = static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
+            PatchLoader(map, big, n0, width).pack(panel, here);
+            for (int64_t t = 0; t < tiles; ++t) {
+                const int64_t m0 = height * t / tiles, m1 = height * (t + 1) / tiles;
+                const Tile run =
+                    choose_tile<true>(static_cast<int>(m1 - m0), (width + kLanes - 1) / kLanes);
+                run(packed + m0 * stride, stride, panel, depth,
+                    dweight + (rows.begin + m0) * n + n0, n, width, block > 0 || accumulate);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+void weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
+                     bool accumulate) {
+    const int64_t m = map.small.channels, n = map.big.channels * map.taps();
+    // The copied rows of one thread stay below 1 MiB.
+    const int64_t most = (1 << 18) / std::max<int64_t>(m, 1) - kRowGap;
+    const int64_t block_places = std::clamp<int64_t>(most, 64, kBlockPlaces);
+    parallel([&](int thread, int threads) {
+        const int64_t vectors = (n + kLanes - 1) / kLanes;
+        const int64_t by_columns = m * ((vectors + threads - 1) / threads);
+        const int64_t by_rows = ((m + threads - 1) / threads + kPackCost) * vectors;
+        Range rows{0, m}, columns{0, n};
+        if (by_columns <= by_rows)
+            columns = split(n, kLanes, thread, threads);
+        else
+            rows = split(m, 1, thread, threads);
+        if (rows.begin < rows.end && columns.begin < columns.end)
+            weight_block(map, big, small, dweight, rows, columns, block_places, accumulate);
+    });
+}
+
+void channel_gradient(const float* dy, const float* y, float* dz, float* dbias, int64_t batch,
+                      int64_t channels, int64_t spatial, Activation activation, float slope,
+                      bool accumulate) {
+    // Images are divided into parts, whose number follows from the sizes alone: threads share the
+    // parts, and each sum is put together from the parts' sums in their order.
+    constexpr int64_t kSums = 4096;
+    if (!dz && !dbias) return;
+    const int64_t parts = std::clamp<int64_t>(kSums / std::max<int64_t>(channels, 1), 1, 64);
+    float* sums = thread_scratch(parts * channels);
+    const bool share = batch * channels * spatial >= kManyToCompute;
+    parallel_if(share, [&](int thread, int threads) {
+        const Range own = split(parts * channels, 1, thread, threads);
+        for (int64_t i = own.begin; i < own.end; ++i) {
+            const int64_t part = i / channels, channel = i % channels;
+            Sums<1> sum;
+            for (int64_t n = batch * part / parts; n < batch * (part + 1) / parts; ++n) {
+                const int64_t plane = (n * channels + channel) * spatial;
+                sum += sum_along<1>(plane, plane + spatial, [&](int64_t at, int lanes) {
+                    Vec value = load(dy + at, lanes);
+                    if (dz) {
+                        value = activate_backward(value, load(y + at, lanes), activation, slope);
+                        store(dz + at, value, lanes);
+                    }
+                    return Sums<1>{{value}};
+                });
+            }
+            sums[i] = horizontal_sum(sum.v[0]);
+        }
+    });
+    for (int64_t channel = 0; dbias && channel < channels; ++channel) {
+        float sum = accumulate ? dbias[channel] : 0.0f;
+        for (int64_t part = 0; part < parts; ++part) sum += sums[part * channels + channel];
+        dbias[channel] = sum;
+    }
+}
+
+}  // namespace ge::cpu::GE_ISA
