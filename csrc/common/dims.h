@@ -1,35 +1,39 @@
-// Strided arrays of up to four dimensions.
+// Arrays whose elements lie at a fixed step along each dimension: views, and broadcast arrays,
+// whose step is 0.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace ge {
 
-using Dims = std::array<int64_t, 4>;  // sizes or strides (in elements) of up to four dimensions
+using Dims = std::array<int64_t, 4>;   // sizes or strides (in elements) of up to four dimensions
+using Dims6 = std::array<int64_t, 6>;  // and of up to six
 
 // Merges neighbouring dimensions where a step of the outer one is a whole run of the inner one, in
-// every input. The last dimension of the result is the longest possible run.
-template <int inputs>
-static inline void merge(Dims& shape, Dims (&strides)[inputs]) {
-    int last = 3;  // where the merged dimensions begin
-    for (int d = 2; d >= 0; --d) {
+// every array. The last dimension of the result is the longest possible run.
+template <std::size_t rank, int arrays>
+static inline void merge(std::array<int64_t, rank>& shape,
+                         std::array<int64_t, rank> (&strides)[arrays]) {
+    std::size_t last = rank - 1;  // where the merged dimensions begin
+    for (std::size_t d = rank - 1; d-- > 0;) {
         bool merges = true;
-        for (const Dims& stride : strides) merges &= stride[d] == shape[last] * stride[last];
+        for (const auto& stride : strides) merges &= stride[d] == shape[last] * stride[last];
         if (shape[d] == 1) continue;
         if (shape[last] == 1 || merges) {
             if (shape[last] == 1)
-                for (Dims& stride : strides) stride[last] = stride[d];
+                for (auto& stride : strides) stride[last] = stride[d];
             shape[last] *= shape[d];
             continue;
         }
         --last;
         shape[last] = shape[d];
-        for (Dims& stride : strides) stride[last] = stride[d];
+        for (auto& stride : strides) stride[last] = stride[d];
     }
     while (last > 0) {
         shape[--last] = 1;
-        for (Dims& stride : strides) stride[last] = 0;
+        for (auto& stride : strides) stride[last] = 0;
     }
 }
 

@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganengine import kernels
-from ganengine.kernels._window import convolution
-from ganengine.kernels.upsample_conv2d import folded_shape
 
 CONV = Op("upsample_conv2d")
 AWKWARD = [
@@ -99,12 +97,3 @@ def test_it_is_upsampling_and_a_convolution(scale: int, padding: Any) -> None:
     y = kernels.upsample_conv2d(x, weight, bias, scale=scale, padding=padding)
     expected = kernels.conv2d(wide, weight, bias, padding=padding)
     assert_close(y, *as_float64(expected), length=36, scale=24)
-
-
-@pytest.mark.parametrize(
-    ("kernel", "top", "scale", "taps"),
-    [(5, 2, 2, 3), (3, 1, 2, 2), (4, 1, 2, 3), (1, 0, 3, 1), (5, 2, 1, 5), (4, 0, 2, 3)],
-)
-def test_folded_taps(kernel: int, top: int, scale: int, taps: int) -> None:
-    view = convolution((8, 8), (kernel, 1), 1, (top, kernel - 1 - top, 0, 0))
-    assert folded_shape((7, 5, kernel, 1), view, scale) == (scale**2, 7, 5, taps, 1)

@@ -26,10 +26,9 @@ def upsample_conv2d(
 ) -> Array:
     """Nearest upsampling, then a convolution: ``y = conv2d(u, weight, bias)``.
 
-    ``u[n,c,p,q] = x[n, c, floor(p / scale), floor(q / scale)]``, which is never formed. Pixels of y
-    at the same place within a block of scale x scale see the same few pixels of x, so each of these
-    scale^2 phases is a small convolution of x with taps of weight added up: of 5 x 5 taps at scale
-    2, nine products remain.
+    ``u[n,c,p,q] = x[n, c, floor(p / scale), floor(q / scale)]``, which is never formed. Taps
+    of the kernel that meet copies of the same pixel of x are added up first: of 5 x 5 taps at scale
+    2, nine products remain for each pixel of y.
 
     Args:
         x: images, float32 (N, C, H, W).
@@ -82,7 +81,7 @@ def upsample_conv2d(
             out=out,
         )
     y = empty(shape, like=x) if out is None else out
-    folded = empty(folded_shape(weight.shape, view, scale), like=x)
+    folded = empty(folded_shape(weight.shape, scale), like=x)
     launch(
         "upsample_conv2d_forward",
         *(x, weight, bias, folded, y),
@@ -168,7 +167,7 @@ def upsample_conv2d_backward(
         out, weight.shape, bias_shape, needed=need_dweight, like=dy
     )
     dz = None if activation == "linear" else empty(shape, like=dy)
-    folded = empty(folded_shape(weight.shape, view, scale), like=dy)
+    folded = empty(folded_shape(weight.shape, scale), like=dy)
     launch(
         "upsample_conv2d_backward",
         *(dy, x, weight, y, folded, dz, dx, dweight, dbias),
@@ -177,14 +176,10 @@ def upsample_conv2d_backward(
     return dx, dweight, dbias
 
 
-def folded_shape(weight: Shape, view: window.Window, scale: int) -> Shape:
-    """The shape of the kernels of all phases, (scale^2, O, C, th, tw), th and tw the most taps."""
-    top, _, left, _ = view.padding
-    taps = (
-        max((f + size - 1 - first) // scale - (f - first) // scale + 1 for f in range(scale))
-        for size, first in zip(weight[2:], (top, left), strict=True)
-    )
-    return (scale * scale, weight[0], weight[1], *taps)
+def folded_shape(weight: Shape, scale: int) -> Shape:
+    """The shape of the kernels with the taps added up that meet the same pixel of x."""
+    outputs, channels, kh, kw = weight
+    return channels, outputs, kh + scale - 1, kw + scale - 1
 
 
 def _upsampled(x: Array, scale: int) -> Pair:
