@@ -32,6 +32,24 @@ def calls(room: Any, dtype: str) -> Iterator[tuple[str, int, list[Array]]]:
         y = room.activation(x, name)
         yield f"activation {name}", 1, [y, room.activation_backward(dy, y, name)]
     yield "matmul", COLUMNS, [room.matmul(x, weight), room.matmul(x, x, transpose_a=True)]
+    x, values = a(3, 20, 11, 13), a(3, 3, seed=1)
+    for name, weight, options in (
+        ("conv2d", a(33, 20, 4, 4, seed=2), {"stride": 2, "padding": "same"}),
+        ("conv_transpose2d", a(20, 33, 4, 4, seed=2), {"stride": 2, "padding": 1}),
+        ("upsample_conv2d", a(33, 20, 5, 5, seed=2), {"padding": "same"}),
+    ):
+        y = getattr(room, name)(x, weight, a(33), activation="leaky_relu", **options)
+        gradients = getattr(room, f"{name}_backward")(y, x, weight, y, **options)
+        yield name, max(y[:, 0].size, 33 * 25), [y, *gradients]
+    for name in ("max_pool2d", "avg_pool2d"):
+        y = getattr(room, name)(x, 3, stride=2, ceil_mode=True)
+        dx = getattr(room, f"{name}_backward")(y, x, 3, stride=2, ceil_mode=True)
+        yield name, 9, [y, dx]
+    y = room.append_planes(x, values)
+    yield "layout", 1, [y, room.widen(y, 2, 40), room.pixel_shuffle(x, 2), room.concat([x, y])]
+    labels = np.arange(ROWS, dtype="int32") % 7
+    y = room.embedding(labels, a(7, COLUMNS))
+    yield "embedding", ROWS, [y, room.embedding_backward(y, labels, 7), room.one_hot(labels, 9)]
     for shape in ((ROWS, COLUMNS), (9, 31, 19, 17)):
         x, dy, gamma, beta = a(*shape), a(*shape, seed=1), a(shape[1]), a(shape[1], seed=1)
         mean, var = a(shape[1], seed=2), np.abs(a(shape[1], seed=3))

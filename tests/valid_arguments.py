@@ -18,6 +18,13 @@ def positive(*shape: int) -> Array:
 
 
 VALID: dict[str, Callable[[], Arguments]] = {
+    "append_planes": lambda: {"x": draw(2, 3, 4, 4), "values": draw(2, 5)},
+    "avg_pool2d": lambda: {"x": draw(2, 3, 4, 4), "kernel_size": 2},
+    "avg_pool2d_backward": lambda: {
+        "dy": draw(2, 3, 2, 2),
+        "x": draw(2, 3, 4, 4),
+        "kernel_size": 2,
+    },
     "activation": lambda: {"x": draw(3, 4), "activation": "relu", "slope": 0.2},
     "activation_backward": lambda: {
         "dy": draw(3, 4),
@@ -131,7 +138,15 @@ VALID: dict[str, Callable[[], Arguments]] = {
         "step": np.ones(1, "int64"),
     },
     "matmul": lambda: {"a": draw(3, 4), "b": draw(4, 5)},
+    "max_pool2d": lambda: {"x": draw(2, 3, 4, 4), "kernel_size": 2},
+    "max_pool2d_backward": lambda: {
+        "dy": draw(2, 3, 2, 2),
+        "x": draw(2, 3, 4, 4),
+        "kernel_size": 2,
+    },
     "mean": lambda: {"x": draw(3, 4), "axis": 0},
+    "pixel_shuffle": lambda: {"x": draw(2, 4, 3, 3), "scale": 2},
+    "pixel_unshuffle": lambda: {"x": draw(2, 3, 4, 4), "scale": 2},
     "sgd_step": lambda: {
         "param": draw(7),
         "grad": draw(7),

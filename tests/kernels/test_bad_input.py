@@ -17,13 +17,16 @@ from ganengine import kernels
 
 # Tested with their own kernels.
 ELSEWHERE = {
-    *("advance", "dropout", "gather", "gather_shuffled", "normal", "record"),
-    *("shuffled_indices", "uniform"),
+    *("advance", "concat", "dropout", "embedding"),
+    *("embedding_backward", "gather", "gather_shuffled", "narrow"),
+    *("normal", "one_hot", "record", "shuffled_indices"),
+    *("uniform", "widen"),
 }
 
 # Whatever shape these have is right, as long as the others follow.
 FREE_SHAPE = {
     *((name, "x") for name in ("activation", "affine", "mean", "sum", "unary")),
+    *((name, "x") for name in ("avg_pool2d", "max_pool2d", "pixel_shuffle", "pixel_unshuffle")),
     *(("binary", name) for name in ("a", "b")),
 }
 

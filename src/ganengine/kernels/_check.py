@@ -130,6 +130,18 @@ def offset(name: str, value: Any, *, like: Array | None = None) -> tuple[Array |
     return counter, integer(f"{name}[1]", value[1], low=0, high=INT64_MAX)
 
 
+def within(name: str, indices: Array, count: int) -> None:
+    """Check that all ``indices`` are in [0, count), where they have values: not in a capture."""
+    if indices.size == 0:
+        return
+    if count == 0:
+        raise ValueError(f"{name} must be empty, for there is nothing to take")
+    if recorder() is None:
+        low, high = int(indices.min()), int(indices.max())
+        if low < 0 or high >= count:
+            raise ValueError(f"{name} go from {low} to {high}; they can be 0 to {count - 1}")
+
+
 def _typed(name: str, value: Any, dtype: str) -> Array:
     try:
         result = backend.as_array(value)

@@ -14,6 +14,7 @@ from ganengine.reference._window import Padding, Pair, Sides, Size
 class Window(NamedTuple):
     """A window's way over an image: what the native kernels need to know."""
 
+    kernel: Pair
     stride: Pair
     padding: Sides
     output: Pair  # the size of y
@@ -22,6 +23,11 @@ class Window(NamedTuple):
     def wire(self) -> tuple[int, int, int, int]:
         """Stride and first padding of both axes; the last padding follows from the sizes."""
         return (*self.stride, self.padding[0], self.padding[2])
+
+    @property
+    def steps(self) -> tuple[int, int, int, int]:
+        """Size and stride of both axes."""
+        return (*self.kernel, *self.stride)
 
 
 def image(name: str, value: Any, shape: Sequence[int | str], like: Array | None = None) -> Array:
@@ -79,7 +85,7 @@ def convolution(size: Pair, kernel: Pair, stride: Size, zeros: Padding) -> Windo
         top, bottom, left, right = border
         padded = (size[0] + top + bottom, size[1] + left + right)
         raise ValueError(f"weight's kernel {kernel} is larger than the padded image of x, {padded}")
-    return Window(steps, border, output)
+    return Window(kernel, steps, border, output)
 
 
 def transposed_convolution(
@@ -95,7 +101,22 @@ def transposed_convolution(
     output, cut = geometry.transposed(size, kernel, steps, border, more)
     if min(output) < 1:
         raise ValueError(f"padding is {zeros}; it cuts off all of the output, to {output}")
-    return Window(steps, cut, output)
+    return Window(kernel, steps, cut, output)
+
+
+def pooling(
+    size: Pair, kernel_size: Size, stride: Size | None, zeros: Padding, ceil_mode: bool
+) -> Window:
+    """The window of a pooling; each of its places meets the image."""
+    kernel = pair("kernel_size", kernel_size, low=1)
+    steps = kernel if stride is None else pair("stride", stride, low=1)
+    border = geometry.sides(padding(zeros), size, kernel, steps)
+    if max(border[:2]) >= kernel[0] or max(border[2:]) >= kernel[1]:
+        raise ValueError(f"padding is {zeros}; it must be less than kernel_size, {kernel_size}")
+    output = geometry.pooled(size, kernel, steps, border, ceil_mode)
+    if min(output) < 1:
+        raise ValueError(f"kernel_size is {kernel_size}, larger than the padded image of x, {size}")
+    return Window(kernel, steps, border, output)
 
 
 def _integers(name: str, value: Any, low: int) -> tuple[int, ...]:

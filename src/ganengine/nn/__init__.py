@@ -2,17 +2,25 @@
 
 from ganengine.nn import functional, init
 from ganengine.nn.conv import Conv2d, ConvTranspose2d, UpsampleConv2d
+from ganengine.nn.embedding import Embedding
 from ganengine.nn.layers import Activation, BatchNorm, Dense, Dropout, Sequential
 from ganengine.nn.module import Module
+from ganengine.nn.shape import AvgPool2d, Flatten, MaxPool2d, PixelShuffle, Reshape
 
 __all__ = [
     "Activation",
+    "AvgPool2d",
     "BatchNorm",
     "Conv2d",
     "ConvTranspose2d",
     "Dense",
     "Dropout",
+    "Embedding",
+    "Flatten",
+    "MaxPool2d",
     "Module",
+    "PixelShuffle",
+    "Reshape",
     "Sequential",
     "UpsampleConv2d",
     "functional",

@@ -10,9 +10,24 @@ from ganengine.reference.conv_transpose2d import conv_transpose2d, conv_transpos
 from ganengine.reference.data import advance, gather, gather_shuffled, record
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
+from ganengine.reference.embedding import embedding, embedding_backward, one_hot
+from ganengine.reference.layout import (
+    append_planes,
+    concat,
+    narrow,
+    pixel_shuffle,
+    pixel_unshuffle,
+    widen,
+)
 from ganengine.reference.loss import bce_with_logits, dense_bce_with_logits
 from ganengine.reference.norm import batch_norm, batch_norm_backward
 from ganengine.reference.optimizer import adam_step, ema_step, sgd_step
+from ganengine.reference.pool import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 from ganengine.reference.random import dropout, normal, shuffled_indices, uniform
 from ganengine.reference.upsample_conv2d import upsample_conv2d, upsample_conv2d_backward
 
@@ -22,10 +37,14 @@ __all__ = [
     "adam_step",
     "advance",
     "affine",
+    "append_planes",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
     "bce_with_logits",
     "binary",
+    "concat",
     "conv2d",
     "conv2d_backward",
     "conv_transpose2d",
@@ -35,11 +54,19 @@ __all__ = [
     "dense_bce_with_logits",
     "dropout",
     "ema_step",
+    "embedding",
+    "embedding_backward",
     "gather",
     "gather_shuffled",
     "matmul",
+    "max_pool2d",
+    "max_pool2d_backward",
     "mean",
+    "narrow",
     "normal",
+    "one_hot",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "record",
     "sgd_step",
     "shuffled_indices",
@@ -48,4 +75,5 @@ __all__ = [
     "uniform",
     "upsample_conv2d",
     "upsample_conv2d_backward",
+    "widen",
 ]

@@ -51,6 +51,19 @@ def convolved(image: Pair, kernel: Pair, stride: Pair, padding: Sides) -> Pair:
     return height, (image[1] + left + right - kernel[1]) // stride[1] + 1
 
 
+def pooled(image: Pair, kernel: Pair, stride: Pair, padding: Sides, ceil_mode: bool) -> Pair:
+    """The size of a pooling's output; with ``ceil_mode`` the last window may leave the image."""
+    if not ceil_mode:
+        return convolved(image, kernel, stride, padding)
+    top, bottom, left, right = padding
+    height, width = convolved(
+        image, kernel, stride, (top, bottom + stride[0] - 1, left, right + stride[1] - 1)
+    )
+    # a window that starts behind the image would see nothing
+    height -= (height - 1) * stride[0] >= image[0] + top
+    return height, width - ((width - 1) * stride[1] >= image[1] + left)
+
+
 def transposed(
     image: Pair, kernel: Pair, stride: Pair, padding: Padding, output_padding: Pair
 ) -> tuple[Pair, Sides]:

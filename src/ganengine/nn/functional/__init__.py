@@ -1,20 +1,39 @@
 """Differentiable kernels: each forward kernel with the rule for its gradient."""
 
 from ganengine.nn.functional.activation import activation, activation_backward
+from ganengine.nn.functional.embedding import embedding
+from ganengine.nn.functional.layout import (
+    append_planes,
+    concat,
+    narrow,
+    pixel_shuffle,
+    pixel_unshuffle,
+    widen,
+)
 from ganengine.nn.functional.loss import bce_with_logits, dense_bce_with_logits
 from ganengine.nn.functional.norm import batch_norm
+from ganengine.nn.functional.pool import avg_pool2d, max_pool2d
 from ganengine.nn.functional.product import conv2d, conv_transpose2d, dense, upsample_conv2d
 from ganengine.nn.functional.random import dropout
 
 __all__ = [
     "activation",
     "activation_backward",
+    "append_planes",
+    "avg_pool2d",
     "batch_norm",
     "bce_with_logits",
+    "concat",
     "conv2d",
     "conv_transpose2d",
     "dense",
     "dense_bce_with_logits",
     "dropout",
+    "embedding",
+    "max_pool2d",
+    "narrow",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "upsample_conv2d",
+    "widen",
 ]

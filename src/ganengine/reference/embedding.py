@@ -1,0 +1,25 @@
+"""The definition of right for embeddings and one-hot rows, in plain array expressions."""
+
+from __future__ import annotations
+
+from ganengine import backend
+from ganengine.backend import Array
+from ganengine.reference._out import stored
+
+
+def embedding(indices: Array, weight: Array) -> Array:
+    return weight[indices]
+
+
+def embedding_backward(
+    dy: Array, indices: Array, count: int, *, out: Array | None = None, accumulate: bool = False
+) -> Array:
+    xp = backend.xp(dy)
+    dweight = xp.zeros((count, dy.shape[1]), dy.dtype)
+    xp.add.at(dweight, indices, dy)
+    return stored(out + dweight if out is not None and accumulate else dweight, out)
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    xp = backend.xp(labels)
+    return (labels[:, None] == xp.arange(classes)).astype("float32")
