@@ -10,10 +10,10 @@
 // access of 16 bytes for each array, no state and nothing to share. The bits are those of the CPU,
 // because ScalarOps names each rounding, so that nvcc fuses none.
 //
-// Ten rounds of Philox are 20 wide products, some 30 cycles of a multiprocessor's integer units for
-// a warp's 512 bytes: with them a large uniform keeps up with the memory that it writes. A thread
-// of shuffled_indices makes the keys of its epoch anew (two blocks of Philox), because threads of
-// one warp may be in two epochs, and a batch is too small to gain from sharing them.
+// A block of Philox is 20 wide products and 20 xors for the 16 bytes that a thread writes: a large
+// uniform is bound by both alike, a normal by arithmetic, and a batch of a GAN by neither, but by
+// its launch. A thread of shuffled_indices makes the keys of its epoch (two blocks of Philox)
+// itself, because one warp may be in several epochs, and to share them would take a barrier.
 #include "common/philox.h"
 #include "common/samples.h"
 #include "common/shuffle.h"

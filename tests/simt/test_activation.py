@@ -29,7 +29,9 @@ def test_backward(run: Any, activation: str, size: int) -> None:
     dy = draw(size)
     y = reference.activation(draw(size, seed=1), activation, SLOPE).astype("float32")
     (dx,) = run("activation_backward", dy, y, run.Out(dy.shape), size, activation, SLOPE)
-    expected = reference.activation_backward(dy.astype("float64"), y.astype("float64"), activation)
+    expected = reference.activation_backward(
+        dy.astype("float64"), y.astype("float64"), activation, SLOPE
+    )
     assert_close(dx, expected, scale=np.abs(dy))
 
 

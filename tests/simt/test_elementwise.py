@@ -59,6 +59,7 @@ def test_affine(run: Any, size: int) -> None:
         ((33, 31), (31,)),  # and not
         ((33, 100), (33, 1)),  # a factor for each row
         ((33, 1), (100,)),  # an outer sum
+        ((33, 1), (31,)),
         ((2, 3, 5, 4), (3, 1, 1)),  # a factor for each channel
         ((2, 3, 5, 7), (3, 1, 7)),
         ((2, 1, 5, 1), (3, 1, 4)),
@@ -95,6 +96,16 @@ def test_copy_of_any_view(run: Any, shape: tuple[int, ...]) -> None:
         x = run.View(base, offset)
         (y,) = run("unary", "copy", x, run.Out(view.shape), four(view.shape), strides(view))
         np.testing.assert_array_equal(y, view)
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_rows_that_start_between_vectors(run: Any, odd: int) -> None:
+    base = draw(1000)
+    steps = [200, 64, 16, 1]
+    steps[odd] += 1
+    view = np.lib.stride_tricks.as_strided(base, (2, 2, 3, 8), [4 * step for step in steps])
+    (y,) = run("unary", "copy", base, run.Out(view.shape), view.shape, steps)
+    np.testing.assert_array_equal(y, view)
 
 
 def test_in_place(run: Any, cuda: Any, simt: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import draw
 
-from ganengine import kernels
+from ganengine import kernels, reference
 
 SIZES = (0, 1, 2, 3, 31, 33, 100, 129, 784)
 SEED = 0x1234_5678_9ABC_DEF0
@@ -49,6 +49,16 @@ def test_samples(run: Any, size: int, offset: tuple[int | None, int]) -> None:
     for rate in (0.0, 0.3, 1 - 2**-24):
         (y,) = run("dropout", x, run.Out(x.shape), size, rate, *key)
         same_bits(y, kernels.dropout(x, rate, seed=SEED, offset=place))
+
+
+def test_dropout_keeps_a_number_that_is_equal_to_the_rate(run: Any) -> None:
+    blocks = np.zeros((784, 4), "uint32")
+    blocks[:, 0] = np.arange(784)
+    words = reference.random.philox(blocks, SEED).reshape(-1)
+    (at, *_) = np.flatnonzero(words % 256 == 0)
+    ones = np.ones(words.size, "float32")
+    (y,) = run("dropout", ones, run.Out(ones.shape), ones.size, words[at] / 2**32, SEED, None, 0)
+    np.testing.assert_array_equal(y > 0, words >= words[at])
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 31, 100, 784, 60000, 2**31])
