@@ -117,12 +117,11 @@ std::size_t draw(std::size_t bound) {
 }
 
 // Gives the CPU to one of the threads that are ready, or back to run_block if there is none. It is
-// the best of a few drawn ones, so that some warps run as far ahead of others as barriers allow.
+// the best of four drawn ones, so that some warps run as far ahead of others as barriers allow.
 void run_next(Context& from) {
-    constexpr int kDraws = 4;
     if (ready.empty()) return Context::change(from, main_context);
     std::size_t next = draw(ready.size());
-    for (int i = 1; i < kDraws; ++i) {
+    for (int i = 1; i < 4; ++i) {
         const std::size_t other = draw(ready.size());
         if (ready[other]->priority > ready[next]->priority) next = other;
     }
