@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -83,24 +83,6 @@ class Executor:
         target[...] = source
         self.library.simt_set_read_only(target.ctypes.data)
         return target
-
-    def copy(self, values: npt.ArrayLike, *, align: str = "end", name: str = "array") -> Array:
-        """The same, to be written."""
-        source = np.asarray(values)
-        target = self.empty(*source.shape, dtype=source.dtype, align=align, name=name)
-        target[...] = source
-        return target
-
-    def schedules(self, run: Callable[[], Sequence[Array | None]]) -> list[Array | None]:
-        """What `run` returns: the same bits whatever the order of threads and blocks."""
-        results = []
-        for seed in (1, 2, 3):
-            self.seed(seed)
-            results.append([None if array is None else array.copy() for array in run()])
-        for other in results[1:]:
-            for array, same in zip(results[0], other, strict=True):
-                np.testing.assert_array_equal(array, same, "depends on the schedule")
-        return results[0]
 
 
 class Runner:

@@ -16,113 +16,92 @@ SIZES = (1, 2, 3, 31, 33, 100, 129, 784, OF_ONE_BLOCK - 1, OF_ONE_BLOCK)
 SIZES_OF_MANY_BLOCKS = (OF_ONE_BLOCK + 1, 2 * OF_ONE_BLOCK, 10_000)
 
 
-class Loss:
-    """bce_with_logits of the CUDA module, on guarded arrays."""
-
-    def __init__(self, cuda: ModuleType, simt: Any, align: str) -> None:
-        self.cuda = cuda
-        self.simt = simt
-        self.align = align
-
-    def __call__(
-        self,
-        logits: Array,
-        targets: Array | float,
-        *,
-        scale: float = 1.0,
-        each: bool = False,
-        total: bool = True,
-    ) -> Any:
-        """[losses if each, loss if total, dlogits]"""
-        source = self.simt.array(logits, align=self.align, name="logits")
-        number, of_each = 0.0, None
-        if isinstance(targets, float):
-            number = targets
-        else:
-            of_each = self.simt.array(targets, align=self.align, name="targets")
-
-        def run() -> list[Array | None]:
-            sizes = {"losses": logits.size * each, "loss": int(total), "dlogits": logits.size}
-            wanted = {"losses": each, "loss": total, "dlogits": True}
-            results = [
-                self.simt.empty(size, align=self.align, name=name) if wanted[name] else None
-                for name, size in sizes.items()
-            ]
-            addresses = [0 if a is None else a.ctypes.data for a in (source, of_each, *results)]
-            self.cuda.bce_with_logits(*addresses[:2], number, *addresses[2:], logits.size, scale, 0)
-            return [array for array in results if array is not None]
-
-        return self.simt.schedules(run)
-
-
-@pytest.fixture(params=["end", "start"])
-def bce(request: pytest.FixtureRequest, cuda: ModuleType, simt: Any) -> Loss:
-    return Loss(cuda, simt, request.param)
+def bce(
+    run: Any,
+    logits: Array,
+    targets: Array | float,
+    *,
+    scale: float = 1.0,
+    each: bool = False,
+    total: bool = True,
+) -> Any:
+    """[losses if each, loss if total, dlogits]"""
+    return run(
+        "bce_with_logits",
+        logits,
+        *((None, targets) if isinstance(targets, float) else (targets, 0.0)),
+        run.Out(logits.shape) if each else None,
+        run.Out((1,)) if total else None,
+        run.Out(logits.shape),
+        logits.size,
+        scale,
+    )
 
 
 def probabilities(size: int) -> Array:
     return np.asarray(np.random.default_rng(7).random(size), "float32")
 
 
-def check(bce: Loss, size: int, targets: Array | float) -> None:
+def check(run: Any, size: int, targets: Array | float) -> None:
     logits = draw(size, spread=4.0)
     (wide,) = as_float64(logits)
     wide_targets = targets if isinstance(targets, float) else targets.astype("float64")
     scale = 1 / size
-    losses, loss, dlogits = bce(logits, targets, scale=scale, each=True)
+    losses, loss, dlogits = bce(run, logits, targets, scale=scale, each=True)
     expected, gradient = reference.bce_with_logits(wide, wide_targets, reduction="none")
     assert_close(losses, expected, scale=np.abs(wide) + 1)
-    assert_close(loss[0:1], expected.mean(keepdims=True), scale=np.mean(np.abs(wide) + 1))
+    assert_close(loss, expected.mean(keepdims=True), scale=np.mean(np.abs(wide) + 1))
     assert_close(dlogits, gradient * scale, scale=scale)
-    for name, alone in (("each", {"each": True, "total": False}), ("total", {})):
-        first, same = bce(logits, targets, scale=scale, **alone)
-        np.testing.assert_array_equal(first, losses if name == "each" else loss)
+    for wanted, both in (((True, False), losses), ((False, True), loss)):
+        each, total = wanted
+        alone, same = bce(run, logits, targets, scale=scale, each=each, total=total)
+        np.testing.assert_array_equal(alone, both)
         np.testing.assert_array_equal(same, dlogits)
 
 
 @pytest.mark.parametrize("size", SIZES + SIZES_OF_MANY_BLOCKS)
-def test_sizes(bce: Loss, size: int) -> None:
-    check(bce, size, probabilities(size) if size % 2 else 0.9)
+def test_sizes(run: Any, size: int) -> None:
+    check(run, size, probabilities(size) if size % 2 else 0.9)
 
 
 @pytest.mark.parametrize("size", [129, OF_ONE_BLOCK + 1])
-def test_targets_for_each_or_for_all(bce: Loss, size: int) -> None:
-    check(bce, size, 0.25)
-    check(bce, size, probabilities(size))
+def test_targets_for_each_or_for_all(run: Any, size: int) -> None:
+    check(run, size, 0.25)
+    check(run, size, probabilities(size))
 
 
-def test_neither_losses_nor_their_sum(bce: Loss) -> None:
-    for size in (70, OF_ONE_BLOCK + 70):
-        logits = draw(size)
-        (alone,) = bce(logits, 1.0, total=False)
-        np.testing.assert_array_equal(alone, bce(logits, 1.0)[1])
+@pytest.mark.parametrize("size", [70, OF_ONE_BLOCK + 70])
+def test_neither_losses_nor_their_sum(run: Any, size: int) -> None:
+    logits = draw(size)
+    (alone,) = bce(run, logits, 1.0, total=False)
+    np.testing.assert_array_equal(alone, bce(run, logits, 1.0)[1])
 
 
-def test_far_logits_neither_overflow_nor_vanish(bce: Loss) -> None:
+def test_far_logits_neither_overflow_nor_vanish(run: Any) -> None:
     logits = np.array([-3e38, -200, -100, 100, 200, 3e38], "float32")
     small = np.exp(-100.0)
-    losses, dlogits = bce(logits, 1.0, each=True, total=False)
+    losses, dlogits = bce(run, logits, 1.0, each=True, total=False)
     np.testing.assert_allclose(losses, [3e38, 200, 100, small, 0, 0], rtol=1e-6, atol=1e-45)
     np.testing.assert_array_equal(dlogits, [-1, -1, -1, 0, 0, 0])
-    losses, dlogits = bce(logits, 0.0, each=True, total=False)
+    losses, dlogits = bce(run, logits, 0.0, each=True, total=False)
     np.testing.assert_allclose(losses, [0, 0, small, 100, 200, 3e38], rtol=1e-6, atol=1e-45)
     np.testing.assert_array_equal(dlogits[3:], [1, 1, 1])
 
 
 @pytest.mark.parametrize("size", [2, OF_ONE_BLOCK + 2])
-def test_nan_comes_through(bce: Loss, size: int) -> None:
+def test_nan_comes_through(run: Any, size: int) -> None:
     logits = np.zeros(size, "float32")
     logits[-2] = np.nan
-    loss, dlogits = bce(logits, 1.0)
+    loss, dlogits = bce(run, logits, 1.0)
     assert np.isnan(loss[0])
     np.testing.assert_array_equal(np.isnan(dlogits), np.isnan(logits))
 
 
-def test_no_logits_have_loss_zero(bce: Loss) -> None:
+def test_no_logits_have_loss_zero(run: Any) -> None:
     nothing = np.zeros(0, "float32")
-    loss, dlogits = bce(nothing, 1.0)
+    loss, dlogits = bce(run, nothing, 1.0)
     assert (loss.tolist(), dlogits.size) == ([0.0], 0)
-    assert [array.size for array in bce(nothing, 1.0, each=True, total=False)] == [0, 0]
+    assert [array.size for array in bce(run, nothing, 1.0, each=True, total=False)] == [0, 0]
 
 
 def test_a_long_sum_keeps_its_digits(cuda: ModuleType, simt: Any) -> None:
