@@ -17,9 +17,8 @@ from ganengine import kernels
 
 # Tested with their own kernels.
 ELSEWHERE = {
-    *("advance", "concat", "dropout", "embedding"),
-    *("embedding_backward", "gather", "gather_shuffled", "narrow"),
-    *("normal", "one_hot", "record", "shuffled_indices"),
+    *("advance", "concat", "dropout", "embedding", "embedding_backward", "gather"),
+    *("gather_shuffled", "narrow", "normal", "one_hot", "record", "shuffled_indices"),
     *("uniform", "widen"),
 }
 
