@@ -42,6 +42,27 @@ def test_dlpack_in() -> None:
     np.testing.assert_array_equal(y, kernels.dense(x, weight))
 
 
+def test_dlpack_images() -> None:
+    x, weight, values = draw(2, 3, 6, 5), draw(4, 3, 3, 3, seed=1), draw(2, 4, seed=2)
+    for name in ("conv2d", "upsample_conv2d"):
+        kernel, backward = getattr(kernels, name), getattr(kernels, f"{name}_backward")
+        y = kernel(x, weight)
+        np.testing.assert_array_equal(kernel(Exporter(x), Exporter(weight)), y)
+        ours = backward(y, x, weight, y)
+        theirs = backward(*map(Exporter, (y, x, weight, y)))
+        for actual, expected in zip(theirs, ours, strict=True):
+            np.testing.assert_array_equal(actual, expected)
+    y = kernels.conv_transpose2d(Exporter(x), Exporter(weight[:3]))
+    np.testing.assert_array_equal(y, kernels.conv_transpose2d(x, weight[:3]))
+    y = kernels.max_pool2d(Exporter(x), 2)
+    np.testing.assert_array_equal(y, kernels.max_pool2d(x, 2))
+    y = kernels.append_planes(Exporter(x), Exporter(values))
+    np.testing.assert_array_equal(y, kernels.append_planes(x, values))
+    labels = np.array([1, 0], "int32")
+    y = kernels.embedding(Exporter(labels), Exporter(values))
+    np.testing.assert_array_equal(y, values[labels])
+
+
 def test_dlpack_in_place() -> None:
     param = np.zeros(3, "float32")
     kernels.ema_step(Exporter(param), np.ones(3, "float32"), decay=0.5)

@@ -165,6 +165,8 @@ def test_bad_windows_are_refused() -> None:
             ({"kernel_size": 5}, ValueError, "^kernel_size is 5, larger than"),
             ({"kernel_size": 2, "stride": 0}, ValueError, "^stride is 0"),
             ({"kernel_size": 2, "padding": 2}, ValueError, "^padding is 2; it must be less than"),
+            ({"kernel_size": 2, "padding": (2, 0)}, ValueError, r"^padding is \(2, 0\)"),
+            ({"kernel_size": 2, "padding": (0, 0, 0, 2)}, ValueError, r"^padding is \(0, 0"),
             ({"kernel_size": 2, "padding": "valid"}, ValueError, "^padding is 'valid'"),
         ]:
             with pytest.raises(error, match=message):

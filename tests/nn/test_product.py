@@ -46,9 +46,12 @@ def weighted(y: Tensor) -> Tensor:
     return (y * Tensor(direction)).sum()
 
 
-def first(operation: Callable[..., Tensor], arrays: list[Array]) -> list[Array]:
+def first(
+    operation: Callable[..., Tensor], arrays: list[Array], create_graph: bool = False
+) -> list[Array]:
     inputs = [Tensor(a, requires_grad=True) for a in arrays]
-    return [g.data for g in grad(weighted(operation(*inputs)), inputs)]
+    slopes = grad(weighted(operation(*inputs)), inputs, create_graph=create_graph)
+    return [slope.data for slope in slopes]
 
 
 def penalty(operation: Callable[..., Tensor], inputs: list[Tensor]) -> Tensor:
@@ -93,6 +96,7 @@ def test_gradients(name: str, activation: str) -> None:
                 got, lambda: weighted(operation(*(Tensor(a) for a in doubles))).item(), at
             )
     compare(first(operation, arrays), expected)
+    compare(first(operation, arrays, create_graph=True), expected)
 
 
 @pytest.mark.parametrize(("name", "activation"), CASES)
