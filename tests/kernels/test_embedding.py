@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, as_float64, assert_close, draw, laid_out
+from helpers import LAYOUTS, as_float64, assert_close, draw, kernels_only, laid_out
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +82,7 @@ def test_layouts(layout: str) -> None:
     np.testing.assert_array_equal(kernels.one_hot(other, 6), np.eye(6)[indices])
 
 
+@kernels_only
 def test_a_captured_program_reads_and_writes_no_foreign_memory() -> None:
     indices, weight = np.zeros(4, "int32"), draw(3, 2)
     dy, y, dweight = draw(4, 2, seed=1), np.zeros((4, 2), "float32"), np.zeros((3, 2), "float32")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, draw, laid_out
+from helpers import LAYOUTS, draw, kernels_only, laid_out
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +97,7 @@ def test_results_go_into_part_of_a_batch() -> None:
     np.testing.assert_array_equal(batch[:2], batch[2:])
 
 
+@kernels_only
 def test_captured() -> None:
     x, values, y = draw(2, 4, 3, 3), draw(2, 4, seed=1), np.zeros((2, 2, 6, 6), "float32")
 
