@@ -57,7 +57,7 @@ def test_unknown_instruction_set_is_refused() -> None:
 def test_same_bits_for_any_number_of_threads() -> None:
     def bits(threads: int) -> list[tuple[str, list[bytes]]]:
         _cpu.set_thread_count(threads)
-        results = parity.calls(kernels, "float32")
+        results = [*parity.calls(kernels, "float32"), *parity.image_calls(kernels, "float32")]
         return [(name, [array.tobytes() for array in arrays]) for name, _, arrays in results]
 
     alone = bits(1)
