@@ -137,38 +137,58 @@ struct Places {
     }
 };
 
-// Input places (row * stride_h + tap's h, …) of images [channels, h, w].
-struct ImageLoader {
-    const float* data;
-    Plane plane;
-    int64_t stride_h, stride_w;
-
-    // Rows of the panel for the tap (h, w): channels [channel, channel + channels).
-    void pack(float* panel, const Places& places, int vecs, int64_t h, int64_t w, int64_t channel,
-              int64_t channels) const {
+// Packs, for places of a panel and a tap (h, w), the pixels (row * stride_h + h, column * stride_w
+// + w) of images [channels, plane.h, plane.w].
+class ImageLoader {
+  public:
+    ImageLoader(const float* data, const Plane& plane, int64_t stride_h, int64_t stride_w,
+                const Places& places, int vecs)
+        : data_(data), plane_(plane), stride_(stride_w), vecs_(vecs) {
         for (int v = 0; v < vecs; ++v) {
-            Piece pieces[kLanes];
-            int count = 0;
-            for (int p = 0; p < places.parts[v]; ++p) {
+            count_[v] = places.parts[v];
+            for (int p = 0; p < count_[v]; ++p) {
                 const RowPart& part = places.part[v][p];
-                const int64_t row = part.row * stride_h + h, column = part.column * stride_w + w;
-                if (row < 0 || row >= plane.h) continue;
-                // Lanes i with 0 <= column + i * stride_w < plane.w.
-                const int64_t skip = column < 0 ? (-column + stride_w - 1) / stride_w : 0;
-                const int64_t end =
-                    column < plane.w ? (plane.w - column + stride_w - 1) / stride_w : 0;
-                const int64_t lanes = std::min<int64_t>(end, part.count) - skip;
-                if (lanes <= 0) continue;
-                const int64_t offset =
-                    (part.image * plane.channels + channel) * plane.area() + row * plane.w + column;
-                pieces[count++] = {
-                    offset - part.first * stride_w,
-                    lane_bits(part.first + static_cast<int>(skip), static_cast<int>(lanes))};
+                const int64_t row = part.row * stride_h, column = part.column * stride_w;
+                row_[v][p] = row;
+                piece_[v][p] = {part.image * plane.channels * plane.area() + row * plane.w +
+                                    column - part.first * stride_w,
+                                lane_bits(part.first, part.count)};
+                for (int i = 0; i < part.count; ++i)
+                    column_[v][part.first + i] = static_cast<int32_t>(column + i * stride_w);
             }
-            pack_vector(panel + v * kLanes, vecs * kLanes, data, pieces, count, stride_w, channels,
-                        plane.area());
         }
     }
+
+    // Channels [channel, channel + channels) become rows of the panel.
+    void pack(float* panel, int64_t h, int64_t w, int64_t channel, int64_t channels) const {
+        const int64_t at = channel * plane_.area() + h * plane_.w + w;
+        const IntVec tap = broadcast_int(static_cast<int32_t>(w));
+        const IntVec width = broadcast_int(static_cast<int32_t>(plane_.w));
+        for (int v = 0; v < vecs_; ++v) {
+            const IntVec column = column_[v] + tap;
+            const uint32_t inside = lane_bits((column >= 0) & (column < width));
+            Piece pieces[kLanes];
+            int count = 0;
+            for (int p = 0; p < count_[v]; ++p) {
+                const int64_t row = row_[v][p] + h;
+                const uint32_t lanes = piece_[v][p].lanes & inside;
+                pieces[count] = {piece_[v][p].offset + at, lanes};
+                count += (row >= 0) & (row < plane_.h) & (lanes != 0);
+            }
+            pack_vector(panel + v * kLanes, vecs_ * kLanes, data_, pieces, count, stride_, channels,
+                        plane_.area());
+        }
+    }
+
+  private:
+    const float* data_;
+    const Plane plane_;
+    const int64_t stride_;
+    const int vecs_;
+    IntVec column_[kTileVecs] = {};  // of each lane, without the tap's share; so are the others
+    Piece piece_[kTileVecs][kLanes];
+    int64_t row_[kTileVecs][kLanes];
+    int count_[kTileVecs];
 };
 
 // Stores sums as images [channels, h, w], of which the places are every stride_h-th row and every

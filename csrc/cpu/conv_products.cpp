@@ -173,19 +173,18 @@ class ProductRun {
     void multiply(Range tiles, Range places) {
         alignas(64) float panel[kBlockK * kPanel];
         alignas(64) float sums[kSumRows * kPanel];
-        const ImageLoader loader{p_.x, p_.in, p_.h.stride, p_.w.stride};
         for (int64_t begin = places.begin; begin < places.end; begin += kPanel) {
             const int columns = static_cast<int>(std::min<int64_t>(kPanel, places.end - begin));
             const int vecs = (columns + kLanes - 1) / kLanes;
             const Places here(begin, columns, p_.h.places, p_.w.places);
+            const ImageLoader loader(p_.x, p_.in, p_.h.stride, p_.w.stride, here, vecs);
             if (some_phase_is_empty_) std::fill_n(sums, p_.phases() * tiles_.rows * kPanel, 0.0f);
             for (int64_t block = 0; block < blocks_; ++block) {
                 const Range own = channels(block);
                 const int64_t count = own.end - own.begin;
                 for (int64_t tap = 0; tap < p_.taps(); ++tap)
-                    loader.pack(panel + tap * count * vecs * kLanes, here, vecs,
-                                p_.h.offset + tap / p_.w.taps, p_.w.offset + tap % p_.w.taps,
-                                own.begin, count);
+                    loader.pack(panel + tap * count * vecs * kLanes, p_.h.offset + tap / p_.w.taps,
+                                p_.w.offset + tap % p_.w.taps, own.begin, count);
                 for (int64_t t = tiles.begin; t < tiles.end; ++t)
                     add_tile(tiles_.of(t), panel, vecs, own, sums);
             }

@@ -47,7 +47,13 @@ GE_INLINE void for_each_row(Range places, int64_t h, int64_t w, Body&& body) {
 class PatchLoader {
   public:
     PatchLoader(const ConvMap& map, const float* big, int64_t first, int columns)
-        : map_(map), big_(big), vecs_((columns + kLanes - 1) / kLanes) {
+        : map_(map),
+          big_(big),
+          vecs_((columns + kLanes - 1) / kLanes),
+          inner_((map.pad_w + map.stride_w - 1) / map.stride_w),
+          outer_(map.big.w + map.pad_w < map.kernel_w
+                     ? 0
+                     : (map.big.w + map.pad_w - map.kernel_w) / map.stride_w + 1) {
         for (int lane = 0; lane < columns;) {
             const int v = lane / kLanes, begin = lane % kLanes;
             const int64_t column = first + lane, j = column % map.kernel_w;
@@ -55,6 +61,7 @@ class PatchLoader {
             const int64_t room = std::min<int64_t>(columns - lane, kLanes - begin);
             const int count = static_cast<int>(std::min(room, map.kernel_w - j));
             run_[v][runs_[v]++] = {b, i, j, begin, count};
+            for (int k = 0; k < count; ++k) column_[v][begin + k] = static_cast<int32_t>(j) + k;
             lane += count;
         }
     }
@@ -79,13 +86,11 @@ class PatchLoader {
     void pack_row(float* out, int v, const PlaceRow& row) const {
         const int64_t step = vecs_ * kLanes;
         Piece pieces[kLanes];
-        int64_t left[kLanes];  // the kernel column of a piece's first lane
         int count = 0;
         for (int r = 0; r < runs_[v]; ++r) {
             const Run& run = run_[v][r];
             const int64_t y = row.row * map_.stride_h - map_.pad_h + run.i;
             if (y < 0 || y >= map_.big.h) continue;
-            left[count] = run.j;
             pieces[count++] = {
                 ((row.image * map_.big.channels + run.b) * map_.big.h + y) * map_.big.w -
                     map_.pad_w + run.j - run.first,
@@ -93,41 +98,36 @@ class PatchLoader {
         }
         // Places whose patch lies inside the image share their lanes; others lose some.
         const int64_t end = row.column + row.count;
-        const int64_t inner =
-            std::clamp((map_.pad_w + map_.stride_w - 1) / map_.stride_w, row.column, end);
-        const int64_t room = map_.big.w - map_.kernel_w + map_.pad_w;
-        const int64_t outer = std::clamp(room < 0 ? 0 : room / map_.stride_w + 1, inner, end);
+        const int64_t inner = std::clamp(inner_, row.column, end);
+        const int64_t outer = std::clamp(outer_, inner, end);
         for (int64_t column = row.column; column < inner; ++column, out += step)
-            pack_clipped(out, pieces, left, count, column);
+            pack_clipped(out, v, pieces, count, column);
         pack_vector(out, step, big_ + inner * map_.stride_w, pieces, count, 1, outer - inner,
                     map_.stride_w);
         out += (outer - inner) * step;
         for (int64_t column = outer; column < end; ++column, out += step)
-            pack_clipped(out, pieces, left, count, column);
+            pack_clipped(out, v, pieces, count, column);
     }
 
-    void pack_clipped(float* out, const Piece* pieces, const int64_t* left, int count,
-                      int64_t column) const {
-        const int64_t x = column * map_.stride_w - map_.pad_w;  // under kernel column 0
+    void pack_clipped(float* out, int v, const Piece* pieces, int count, int64_t column) const {
+        const int64_t x = column * map_.stride_w;
+        const IntVec under = column_[v] + static_cast<int32_t>(x - map_.pad_w);
+        const LaneMask inside =
+            lane_mask((under >= 0) & (under < broadcast_int(static_cast<int32_t>(map_.big.w))));
         Vec value{};
-        for (int p = 0; p < count; ++p) {
-            const int first = __builtin_ctz(pieces[p].lanes);
-            const int64_t lanes = __builtin_popcount(pieces[p].lanes);
-            const int64_t begin = std::clamp<int64_t>(-x - left[p], 0, lanes);
-            const int64_t end = std::clamp<int64_t>(map_.big.w - x - left[p], begin, lanes);
-            const uint32_t bits =
-                lane_bits(first + static_cast<int>(begin), static_cast<int>(end - begin));
-            value = merge_load(value, lane_mask(bits),
-                               big_ + pieces[p].offset + column * map_.stride_w);
-        }
+        for (int p = 0; p < count; ++p)
+            value =
+                merge_load(value, lane_mask(pieces[p].lanes) & inside, big_ + pieces[p].offset + x);
         store(out, value);
     }
 
     const ConvMap& map_;
     const float* big_;
     const int vecs_;
+    const int64_t inner_, outer_;  // the columns of places with patches inside the image
     Run run_[kTileVecs][kLanes];
     int runs_[kTileVecs] = {};
+    IntVec column_[kTileVecs] = {};  // of the kernel, for each lane
 };
 
 // Copies rows [rows) of `small` at these places to rows `stride` apart.
@@ -201,11 +201,11 @@ void channel_gradient(const float* dy, const float* y, float* dz, float* dbias, 
     // Images are divided into parts, whose number follows from the sizes alone: threads share the
     // parts, and each sum is put together from the parts' sums in their order.
     constexpr int64_t kSums = 4096;
-    if (!dz && !dbias) return;
+    if (activation == Activation::linear && !dbias) return;
     const int64_t parts = std::clamp<int64_t>(kSums / std::max<int64_t>(channels, 1), 1, 64);
     float* sums = thread_scratch(parts * channels);
     const bool share = batch * channels * spatial >= kManyToCompute;
-    parallel_if(share, [&](int thread, int threads) {
+    const auto sum_parts = [&](auto known, int thread, int threads) {
         const Range own = split(parts * channels, 1, thread, threads);
         for (int64_t i = own.begin; i < own.end; ++i) {
             const int64_t part = i / channels, channel = i % channels;
@@ -214,8 +214,8 @@ void channel_gradient(const float* dy, const float* y, float* dz, float* dbias, 
                 const int64_t plane = (n * channels + channel) * spatial;
                 sum += sum_along<1>(plane, plane + spatial, [&](int64_t at, int lanes) {
                     Vec value = load(dy + at, lanes);
-                    if (dz) {
-                        value = activate_backward(value, load(y + at, lanes), activation, slope);
+                    if constexpr (known() != Activation::linear) {
+                        value = activate_backward(value, load(y + at, lanes), known(), slope);
                         store(dz + at, value, lanes);
                     }
                     return Sums<1>{{value}};
@@ -223,6 +223,9 @@ void channel_gradient(const float* dy, const float* y, float* dz, float* dbias, 
             }
             sums[i] = horizontal_sum(sum.v[0]);
         }
+    };
+    parallel_if(share, [&](int thread, int threads) {
+        with_activation(activation, [&](auto known) { sum_parts(known, thread, threads); });
     });
     for (int64_t channel = 0; dbias && channel < channels; ++channel) {
         float sum = accumulate ? dbias[channel] : 0.0f;

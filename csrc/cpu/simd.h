@@ -97,6 +97,26 @@ GE_INLINE void mask_store(float* p, Vec v, LaneMask mask) {
 }
 #endif
 
+// The lanes of a comparison's result that are true.
+GE_INLINE LaneMask lane_mask(IntVec mask) {
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask((__m512i)mask);
+#else
+    return mask;
+#endif
+}
+GE_INLINE uint32_t lane_bits(IntVec mask) {
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX2__)
+    return static_cast<uint32_t>(_mm256_movemask_ps((__m256)mask));
+#else
+    uint32_t bits = 0;
+    for (int i = 0; i < kLanes; ++i) bits |= mask[i] ? 1u << i : 0u;
+    return bits;
+#endif
+}
+
 // Lane i of `a` where the mask's lane is all ones, of `b` where it is zero.
 GE_INLINE Vec select(IntVec mask, Vec a, Vec b) { return mask ? a : b; }
 GE_INLINE Vec maximum(Vec a, Vec b) { return select(a > b, a, b); }

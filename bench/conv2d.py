@@ -1,0 +1,256 @@
+"""Speed of the convolution kernels on the recipes' layers, against PyTorch.
+
+    python bench/conv2d.py                    → bench/results/<machine>/conv2d.json
+
+Every convolution of the recipes: forwards (with bias and activation), the gradient of the input,
+and the gradients of weight and bias (both with the gradient of the activation). PyTorch (oneDNN)
+computes the same in NCHW and in channels-last order; an enlarging convolution is ``interpolate`` and
+``conv2d`` there. Everyone has one turn per round; ratios are medians of the rounds' ratios against
+the faster order of that round's PyTorch, GFLOP/s are medians, and count the multiply-adds that the
+layer needs here.
+"""
+
+import argparse
+import importlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ganengine import backend
+from ganengine.bench.environment import environment, results_folder
+from ganengine.bench.peak import fma_peak
+from ganengine.bench.report import save
+from ganengine.kernels._launch import launch
+
+RESULTS = Path(__file__).parent / "results"
+DIRECTIONS = ("forward", "dx", "dweight")
+Work = Callable[[], object]
+
+
+class Layer(NamedTuple):
+    recipe: str
+    kind: str  # conv, transpose or upsample
+    batch: int
+    channels: int  # of x
+    size: int  # of x
+    outputs: int
+    kernel: int
+    stride: int  # or scale
+    padding: tuple[int, int]  # top and left, bottom and right
+    out_size: int
+    activation: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.batch} x {self.channels} x {self.size}² → {self.outputs} x "
+            f"{self.out_size}², {self.kernel}² /{self.stride}"
+        )
+
+    @property
+    def x_shape(self) -> tuple[int, int, int, int]:
+        return (self.batch, self.channels, self.size, self.size)
+
+    @property
+    def y_shape(self) -> tuple[int, int, int, int]:
+        return (self.batch, self.outputs, self.out_size, self.out_size)
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        first = (self.outputs, self.channels)
+        return (*(first[::-1] if self.kind == "transpose" else first), self.kernel, self.kernel)
+
+    @property
+    def flops(self) -> int:
+        """Of one direction, counting taps over the border too."""
+        kernel = self.kernel + (self.stride - 1 if self.kind == "upsample" else 0)
+        places = self.out_size if self.kind == "conv" else self.size
+        return 2 * self.batch * self.channels * self.outputs * (kernel * places) ** 2
+
+
+LAYERS = [
+    Layer("keras-dcgan", "upsample", 256, 128, 7, 64, 5, 2, (2, 2), 14, "linear"),
+    Layer("keras-dcgan", "upsample", 256, 64, 14, 1, 5, 2, (2, 2), 28, "tanh"),
+    Layer("keras-dcgan", "conv", 128, 1, 28, 64, 5, 2, (1, 2), 14, "leaky_relu"),
+    Layer("keras-dcgan", "conv", 128, 64, 14, 128, 5, 2, (1, 2), 7, "leaky_relu"),
+    Layer("dcgan-mnist", "transpose", 128, 128, 7, 64, 5, 2, (2, 2), 14, "linear"),
+    Layer("dcgan-mnist", "transpose", 128, 64, 14, 1, 5, 2, (2, 2), 28, "tanh"),
+    Layer("dcgan-64", "conv", 128, 3, 64, 64, 4, 2, (1, 1), 32, "leaky_relu"),
+    Layer("dcgan-64", "conv", 128, 64, 32, 128, 4, 2, (1, 1), 16, "linear"),
+    Layer("dcgan-64", "conv", 128, 128, 16, 256, 4, 2, (1, 1), 8, "linear"),
+    Layer("dcgan-64", "conv", 128, 256, 8, 512, 4, 2, (1, 1), 4, "linear"),
+    Layer("dcgan-64", "conv", 128, 512, 4, 1, 4, 1, (0, 0), 1, "linear"),
+    Layer("dcgan-64", "transpose", 128, 100, 1, 512, 4, 1, (0, 0), 4, "linear"),
+    Layer("dcgan-64", "transpose", 128, 512, 4, 256, 4, 2, (1, 1), 8, "linear"),
+    Layer("dcgan-64", "transpose", 128, 256, 8, 128, 4, 2, (1, 1), 16, "linear"),
+    Layer("dcgan-64", "transpose", 128, 128, 16, 64, 4, 2, (1, 1), 32, "linear"),
+    Layer("dcgan-64", "transpose", 128, 64, 32, 3, 4, 2, (1, 1), 64, "tanh"),
+    Layer("infogan-net", "conv", 128, 1, 28, 64, 4, 2, (1, 1), 14, "leaky_relu"),
+    Layer("infogan-net", "conv", 128, 64, 14, 128, 4, 2, (1, 1), 7, "linear"),
+    Layer("infogan-net", "transpose", 128, 128, 7, 64, 4, 2, (1, 1), 14, "linear"),
+    Layer("infogan-net", "transpose", 128, 64, 14, 1, 4, 2, (1, 1), 28, "tanh"),
+]
+
+
+def engine_works(layer: Layer, x: Any, weight: Any, bias: Any, dy: Any) -> dict[str, Work]:
+    name = {"conv": "conv2d", "transpose": "conv_transpose2d", "upsample": "upsample_conv2d"}
+    kernel = name[layer.kind]
+    folded, scale, step = [], [], layer.stride
+    if layer.kind == "upsample":
+        side = layer.kernel + layer.stride - 1
+        folded, scale, step = [np.empty(weight.size * side**2, "float32")], [layer.stride], 1
+    top = layer.padding[0]
+    tail = (x.shape, weight.shape, dy.shape, (step, step, top, top), *scale, layer.activation, 0.2)
+
+    def forward() -> Any:
+        y = np.empty(layer.y_shape, "float32")
+        launch(f"{kernel}_forward", x, weight, bias, *folded, y, *tail)
+        return y
+
+    y = forward()
+
+    def backward(need_dx: bool) -> Any:
+        dz = None if layer.activation == "linear" else np.empty_like(dy)
+        dx = np.empty_like(x) if need_dx else None
+        dweight, dbias = (None, None) if need_dx else (np.empty_like(weight), np.empty_like(bias))
+        launch(
+            f"{kernel}_backward", dy, x, weight, y, *folded, dz, dx, dweight, dbias, *tail, False
+        )
+        return dx if need_dx else dweight
+
+    return {
+        "forward": forward,
+        "dx": lambda: backward(True),
+        "dweight": lambda: backward(False),
+    }
+
+
+def torch_works(
+    layer: Layer, x: Any, weight: Any, bias: Any, dy: Any, channels_last: bool
+) -> dict[str, Work]:
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(backend.native("cpu").thread_count())
+    f = torch.nn.functional
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    inputs = [
+        torch.from_numpy(array).to(memory_format=order).requires_grad_() for array in (x, weight)
+    ]
+    inputs.append(torch.from_numpy(bias).requires_grad_())
+    gradient = torch.from_numpy(dy).to(memory_format=order)
+    top, bottom = layer.padding
+    activate = {
+        "linear": lambda z: z,
+        "leaky_relu": lambda z: f.leaky_relu(z, 0.2, inplace=True),
+        "tanh": torch.tanh_,
+    }[layer.activation]
+
+    def run() -> Any:
+        image, kernel, offset = inputs
+        if layer.kind == "transpose":
+            extra = layer.out_size - ((layer.size - 1) * layer.stride - 2 * top + layer.kernel)
+            return activate(
+                f.conv_transpose2d(image, kernel, offset, layer.stride, top, max(extra, 0))
+            )
+        if layer.kind == "upsample":
+            image = f.interpolate(image, scale_factor=layer.stride, mode="nearest")
+            return activate(f.conv2d(image, kernel, offset, 1, top))
+        if top != bottom:
+            image = f.pad(image, (top, bottom, top, bottom))
+        return activate(f.conv2d(image, kernel, offset, layer.stride, top if top == bottom else 0))
+
+    def forward() -> Any:
+        with torch.no_grad():
+            return run()
+
+    y = run()
+
+    def gradients(of: list[Any]) -> Work:
+        return lambda: torch.autograd.grad(y, of, gradient, retain_graph=True)
+
+    return {"forward": forward, "dx": gradients(inputs[:1]), "dweight": gradients(inputs[1:])}
+
+
+def seconds_of(work: Work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(layer: Layer, rounds: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=layer.x_shape).astype("float32")
+    weight = rng.normal(0, 0.05, layer.weight_shape).astype("float32")
+    bias = np.zeros(layer.outputs, "float32")
+    dy = rng.normal(size=layer.y_shape).astype("float32")
+    sides = {
+        "ganengine": engine_works(layer, x, weight, bias, dy),
+        "torch nchw": torch_works(layer, x, weight, bias, dy, False),
+        "torch channels-last": torch_works(layer, x, weight, bias, dy, True),
+    }
+    rows = []
+    for direction in DIRECTIONS:
+        times: dict[str, list[float]] = {side: [] for side in sides}
+        peaks = []
+        for r in range(rounds + 1):
+            for side, works in sides.items():
+                taken = seconds_of(works[direction])
+                if r:  # the first round warms up
+                    times[side].append(taken)
+            peaks.append(fma_peak(0.005))
+        ours, *theirs = (np.array(times[side]) for side in sides)
+        row = {
+            **layer._asdict(),
+            "direction": direction,
+            "ms": {side: round(1e3 * float(np.median(t)), 3) for side, t in times.items()},
+            "times_faster": round(float(np.median(np.minimum(*theirs) / ours)), 2),
+            "gflops": round(layer.flops / float(np.median(ours)) / 1e9, 1),
+            "peak_gflops": round(float(np.median(peaks)) / 1e9, 1),
+        }
+        row["fraction_of_peak"] = round(row["gflops"] / row["peak_gflops"], 3)
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", default="", help="part of a layer's name")
+    arguments = parser.parse_args()
+    columns = ("", "ms", "torch nchw", "channels-last", "times faster", "GFLOP/s", "of peak")
+    table = Table("layer", *columns, title="convolutions")
+    rows = []
+    for layer in LAYERS:
+        if arguments.only not in f"{layer.recipe} {layer}":
+            continue
+        for row in measure(layer, arguments.rounds):
+            rows.append(row)
+            table.add_row(
+                f"{layer.recipe} {layer}",
+                row["direction"],
+                *(f"{ms:.2f}" for ms in row["ms"].values()),
+                f"{row['times_faster']:.2f}",
+                f"{row['gflops']:.0f}",
+                f"{row['fraction_of_peak']:.0%}",
+            )
+    console = Console(highlight=False, width=150)
+    console.print(table)
+    if arguments.only or arguments.rounds < 9:
+        return
+    path = results_folder(RESULTS) / "conv2d.json"
+    result = {
+        "kind": "convolution layer",
+        "environment": environment(),
+        "threads": backend.native("cpu").thread_count(),
+        "rounds": arguments.rounds,
+        "layers": rows,
+    }
+    save(result, path)
+    console.print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()
