@@ -19,6 +19,7 @@ namespace ge::cpu::GE_ISA {
 namespace {
 
 constexpr int64_t kWeightFloats = 1 << 19;  // packed weights at a time: 2 MiB
+constexpr int64_t kPanelDepth = 512;        // of a panel: 64 KiB, half of
 constexpr int64_t kSumRows = 512;           // rows of sums that a panel keeps: 64 KiB
 
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
@@ -109,7 +110,8 @@ class ProductRun {
     explicit ProductRun(const Product& product)
         : p_(product),
           depth_(product.weights_per_channel()),
-          blocks_(ceil_div(product.in.channels, std::max<int64_t>(kBlockK / product.taps(), 1))) {
+          blocks_(
+              ceil_div(product.in.channels, std::max<int64_t>(kPanelDepth / product.taps(), 1))) {
         GE_CHECK(product.taps() <= kBlockK, "a kernel of more than 1024 taps");
         int64_t filled = 0, last = -1;
         product.for_each_run([&](int64_t phase, int64_t, int64_t count) {

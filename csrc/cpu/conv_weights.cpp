@@ -84,7 +84,6 @@ class PatchLoader {
 
     // One vector for every place of the row.
     void pack_row(float* out, int v, const PlaceRow& row) const {
-        const int64_t step = vecs_ * kLanes;
         Piece pieces[kLanes];
         int count = 0;
         for (int r = 0; r < runs_[v]; ++r) {
@@ -96,29 +95,45 @@ class PatchLoader {
                     map_.pad_w + run.j - run.first,
                 lane_bits(run.first, run.count)};
         }
-        // Places whose patch lies inside the image share their lanes; others lose some.
-        const int64_t end = row.column + row.count;
-        const int64_t inner = std::clamp(inner_, row.column, end);
-        const int64_t outer = std::clamp(outer_, inner, end);
-        for (int64_t column = row.column; column < inner; ++column, out += step)
-            pack_clipped(out, v, pieces, count, column);
-        pack_vector(out, step, big_ + inner * map_.stride_w, pieces, count, 1, outer - inner,
-                    map_.stride_w);
-        out += (outer - inner) * step;
-        for (int64_t column = outer; column < end; ++column, out += step)
-            pack_clipped(out, v, pieces, count, column);
+        pack_row(out, v, pieces, count, row.column, row.column + row.count);
     }
 
-    void pack_clipped(float* out, int v, const Piece* pieces, int count, int64_t column) const {
-        const int64_t x = column * map_.stride_w;
-        const IntVec under = column_[v] + static_cast<int32_t>(x - map_.pad_w);
-        const LaneMask inside =
-            lane_mask((under >= 0) & (under < broadcast_int(static_cast<int32_t>(map_.big.w))));
-        Vec value{};
-        for (int p = 0; p < count; ++p)
-            value =
-                merge_load(value, lane_mask(pieces[p].lanes) & inside, big_ + pieces[p].offset + x);
-        store(out, value);
+    // The version for this number of pieces.
+    template <int known = 0>
+    void pack_row(float* out, int v, const Piece* pieces, int count, int64_t begin,
+                  int64_t end) const {
+        if constexpr (known < kLanes)
+            if (count > known) return pack_row<known + 1>(out, v, pieces, count, begin, end);
+        const int64_t step = vecs_ * kLanes;
+        LaneMask mask[known + 1];
+        const float* from[known + 1];
+        GE_UNROLL
+        for (int p = 0; p < known; ++p) {
+            mask[p] = lane_mask(pieces[p].lanes);
+            from[p] = big_ + pieces[p].offset + begin * map_.stride_w;
+        }
+        const auto pack_place = [&](LaneMask inside) {
+            Vec value{};
+            GE_UNROLL
+            for (int p = 0; p < known; ++p) {
+                value = merge_load(value, mask[p] & inside, from[p]);
+                from[p] += map_.stride_w;
+            }
+            store(out, value);
+            out += step;
+        };
+        const IntVec width = broadcast_int(static_cast<int32_t>(map_.big.w));
+        const auto pack_clipped = [&](int64_t column) {
+            const IntVec x = column_[v] + static_cast<int32_t>(column * map_.stride_w - map_.pad_w);
+            pack_place(lane_mask((x >= 0) & (x < width)));
+        };
+        // Places whose patch lies inside the image have all their lanes.
+        const LaneMask all = lane_mask((1u << kLanes) - 1);
+        const int64_t inner = std::clamp(inner_, begin, end);
+        const int64_t outer = std::clamp(outer_, inner, end);
+        for (int64_t column = begin; column < inner; ++column) pack_clipped(column);
+        for (int64_t column = inner; column < outer; ++column) pack_place(all);
+        for (int64_t column = outer; column < end; ++column) pack_clipped(column);
     }
 
     const ConvMap& map_;
