@@ -32,6 +32,11 @@ struct ConvMap {
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
 
     int64_t taps() const { return kernel_h * kernel_w; }
+    // Whether the kernel covers the big image once: then these are the products of a dense layer.
+    bool is_dense() const {
+        return small.area() == 1 && pad_h == 0 && pad_w == 0 && kernel_h == big.h &&
+               kernel_w == big.w;
+    }
 };
 
 // With `bias` of the Epilogue by channel of the result.
@@ -41,6 +46,13 @@ void spread(const ConvMap& map, const float* small, const float* weight, float* 
             const Epilogue& epilogue);
 void weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
                      bool accumulate);
+
+// The same for big images of few channels (conv_few.cpp), if that pays: otherwise nothing is done,
+// and the result is false.
+bool gather_few(const ConvMap& map, const float* big, const float* weight, float* small,
+                const Epilogue& epilogue);
+bool spread_few(const ConvMap& map, const float* small, const float* weight, float* big,
+                const Epilogue& epilogue);
 
 // dz = dy f'(z), and dbias = sum of dz by channel.
 void channel_gradient(const float* dy,  // [N, C, S]

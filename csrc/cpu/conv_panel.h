@@ -191,6 +191,13 @@ class ImageLoader {
     int count_[kTileVecs];
 };
 
+// Lanes first, kLanes + first, first + 1, kLanes + first + 1, … of two vectors side by side.
+GE_INLINE IntVec alternate(int first) {
+    IntVec index;
+    for (int i = 0; i < kLanes; ++i) index[i] = first + i / 2 + i % 2 * kLanes;
+    return index;
+}
+
 // Stores sums as images [channels, h, w], of which the places are every stride_h-th row and every
 // stride_w-th column: what is between them are the columns of other phases, which come along.
 struct ImageWriter {
@@ -232,13 +239,6 @@ struct ImageWriter {
     }
 
   private:
-    // Lanes first, kLanes + first, first + 1, kLanes + first + 1, …
-    static IntVec alternate(int first) {
-        IntVec index;
-        for (int i = 0; i < kLanes; ++i) index[i] = first + i / 2 + i % 2 * kLanes;
-        return index;
-    }
-
     int64_t offset(const RowPart& part, int64_t h, int64_t channel) const {
         return (part.image * plane.channels + channel) * plane.area() +
                (part.row * stride_h + h) * plane.w + part.column * stride_w;

@@ -12,6 +12,7 @@
 // the tiles read them. Tiles are summed up in a buffer in the cache, and stored when all channels
 // of the input have been through: that is when bias and activation are applied, and when the
 // columns of neighbouring phases are put side by side.
+#include "cpu/conv_axis.h"
 #include "cpu/conv_panel.h"
 #include "cpu/scratch.h"
 
@@ -21,44 +22,6 @@ namespace {
 constexpr int64_t kWeightFloats = 1 << 19;  // packed weights at a time: 2 MiB
 constexpr int64_t kPanelDepth = 512;        // of a panel: 64 KiB, half of
 constexpr int64_t kSumRows = 512;           // rows of sums that a panel keeps: 64 KiB
-
-int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-int64_t ceil_div(int64_t a, int64_t b) { return -floor_div(-a, b); }
-
-// One axis of a product. Place q in phase f is output pixel q * phases + f; tap t is the input
-// pixel q * stride + offset + t, and its weight stands in kernel row kernel_first + f + t *
-// kernel_step, if there is such a row.
-struct Axis {
-    int64_t places, stride, offset, taps, phases, kernel, kernel_first, kernel_step;
-
-    static Axis gather(int64_t small, int64_t kernel, int64_t stride, int64_t pad) {
-        return {small, stride, -pad, kernel, 1, kernel, 0, 1};
-    }
-
-    // Input pixel i meets output pixel o = i * stride - pad + j; for i = q + d and
-    // o = q * stride + f, that is j = f + pad - d * stride.
-    static Axis spread(int64_t big, int64_t kernel, int64_t stride, int64_t pad) {
-        const int64_t first = ceil_div(pad - kernel + 1, stride);
-        const int64_t last = floor_div(stride - 1 + pad, stride);
-        return {ceil_div(big, stride), 1,      first, last - first + 1, stride, kernel,
-                pad - first * stride,  -stride};
-    }
-
-    int64_t kernel_row(int64_t phase, int64_t tap) const {
-        return kernel_first + phase + tap * kernel_step;
-    }
-
-    // The taps that this phase has weights for.
-    Range window(int64_t phase) const {
-        Range range{0, taps};
-        const auto has_weight = [&](int64_t tap) {
-            return kernel_row(phase, tap) >= 0 && kernel_row(phase, tap) < kernel;
-        };
-        while (range.begin < range.end && !has_weight(range.begin)) ++range.begin;
-        while (range.begin < range.end && !has_weight(range.end - 1)) --range.end;
-        return range;
-    }
-};
 
 struct Product {
     Axis h, w;
@@ -236,6 +199,11 @@ class ProductRun {
 
 void gather(const ConvMap& map, const float* big, const float* weight, float* small,
             const Epilogue& epilogue) {
+    if (map.is_dense())
+        return dense_forward(big, weight, epilogue.bias, small, map.batch,
+                             map.big.channels * map.taps(), map.small.channels, epilogue.activation,
+                             epilogue.slope);
+    if (gather_few(map, big, weight, small, epilogue)) return;
     ProductRun({Axis::gather(map.small.h, map.kernel_h, map.stride_h, map.pad_h),
                 Axis::gather(map.small.w, map.kernel_w, map.stride_w, map.pad_w), map.batch, big,
                 map.big, small, map.small, weight, map.big.channels * map.taps(), map.taps(),
@@ -244,6 +212,18 @@ void gather(const ConvMap& map, const float* big, const float* weight, float* sm
 
 void spread(const ConvMap& map, const float* small, const float* weight, float* big,
             const Epilogue& epilogue) {
+    if (map.is_dense()) {
+        const int64_t outputs = map.big.channels * map.taps();
+        Epilogue spread_out = epilogue;
+        if (epilogue.bias) {
+            float* bias = thread_scratch(outputs);
+            for (int64_t i = 0; i < outputs; ++i) bias[i] = epilogue.bias[i / map.taps()];
+            spread_out.bias = bias;
+        }
+        return gemm(MatrixA{small, map.small.channels, 1}, PlainLoader{weight, outputs}, big,
+                    map.batch, outputs, map.small.channels, spread_out);
+    }
+    if (spread_few(map, small, weight, big, epilogue)) return;
     ProductRun({Axis::spread(map.big.h, map.kernel_h, map.stride_h, map.pad_h),
                 Axis::spread(map.big.w, map.kernel_w, map.stride_w, map.pad_w), map.batch, small,
                 map.small, big, map.big, weight, map.taps(), map.big.channels * map.taps(),

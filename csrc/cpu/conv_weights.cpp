@@ -193,6 +193,9 @@ void weight_block(const ConvMap& map, const float* big, const float* small, floa
 void weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
                      bool accumulate) {
     const int64_t m = map.small.channels, n = map.big.channels * map.taps();
+    if (map.is_dense())
+        return gemm(MatrixA{small, 1, m}, PlainLoader{big, n}, dweight, m, n, map.batch,
+                    Epilogue{nullptr, Activation::linear, 0.0f, accumulate});
     // The copied rows of one thread stay below 1 MiB.
     const int64_t most = (1 << 18) / std::max<int64_t>(m, 1) - kRowGap;
     const int64_t block_places = std::clamp<int64_t>(most, 64, kBlockPlaces);

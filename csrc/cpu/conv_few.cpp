@@ -1,0 +1,284 @@
+// gather and spread between many channels and few: the image end of a GAN's networks.
+//
+// With one or three channels in the big image, the product of conv_products.cpp would spend its
+// time on packing (gather) or on tiles of one row (spread). Here an image's data stays in the
+// cache:
+//
+//   gather   the big image is copied once, with its zero border, into stride_h x stride_w planes:
+//            plane (a, b) holds rows a, a + stride_h, … and columns b, b + stride_w, …, so that
+//            what a tap sees from neighbouring places lies side by side. Tiles read it there,
+//            without a panel, and finish their sums in registers.
+//   spread   the weights, read as [small channels, (b, j)], times the small image give every tap's
+//            share in every output pixel: a product with as many rows as taps, and no loader. Then
+//            each row of the result sums up its shares, which lie side by side too.
+#include <algorithm>
+
+#include "cpu/conv_axis.h"
+#include "cpu/conv_panel.h"
+#include "cpu/reduce.h"
+#include "cpu/scratch.h"
+
+namespace ge::cpu::GE_ISA {
+namespace {
+
+constexpr int64_t kMostFew = 4;           // channels
+constexpr int64_t kMostShares = 1 << 16;  // floats of one image's shares: 256 KiB
+constexpr int64_t kMostPlanes = 1 << 15;  // floats of one image's planes: 128 KiB
+
+bool few(const ConvMap& map) {
+    return map.big.channels <= kMostFew && map.small.channels > kMostFew &&
+           map.stride_h <= map.kernel_h && map.stride_w <= map.kernel_w && map.stride_w <= 2;
+}
+
+// What is common to the tiles of a gather: input and output of one image.
+struct FewTile {
+    const float* planes;
+    const int64_t* taps;  // where in the planes each row of weights begins
+    int64_t depth;
+    float* y;  // of the tile's first channel
+    int64_t area;
+    float slope;
+};
+
+// rows channels of two vectors of places: `from` and `to` are the vectors' places in the planes and
+// in y.
+template <int rows, Activation activation>
+void few_tile(const FewTile& t, const float* weight, const float* bias, const int64_t (&from)[2],
+              const int64_t (&to)[2], LaneMask first, LaneMask second) {
+    Vec sum[rows][2];
+    GE_UNROLL
+    for (int i = 0; i < rows; ++i) sum[i][0] = sum[i][1] = broadcast(bias ? bias[i] : 0.0f);
+    const float* planes[2] = {t.planes + from[0], t.planes + from[1]};
+    for (int64_t k = 0; k < t.depth; ++k, weight += rows) {
+        const Vec a = load(planes[0] + t.taps[k]), b = load(planes[1] + t.taps[k]);
+        GE_UNROLL
+        for (int i = 0; i < rows; ++i) {
+            const Vec value = broadcast(weight[i]);
+            sum[i][0] += value * a;
+            sum[i][1] += value * b;
+        }
+    }
+    float* y = t.y;
+    GE_UNROLL
+    for (int i = 0; i < rows; ++i, y += t.area) {
+        mask_store(y + to[0], activate(sum[i][0], activation, t.slope), first);
+        mask_store(y + to[1], activate(sum[i][1], activation, t.slope), second);
+    }
+}
+
+using FewTileFunction = decltype(&few_tile<1, Activation::linear>);
+
+template <Activation activation, int... heights>
+FewTileFunction choose_few_tile(int64_t rows, std::integer_sequence<int, heights...>) {
+    static constexpr FewTileFunction tiles[] = {&few_tile<heights + 1, activation>...};
+    return tiles[rows - 1];
+}
+
+class GatherFew {
+  public:
+    GatherFew(const ConvMap& map, const float* big, const float* weight, float* small,
+              const Epilogue& epilogue)
+        : map_(map), big_(big), weight_(weight), small_(small), epilogue_(epilogue) {
+        rows_ = map.small.h + (map.kernel_h - 1) / map.stride_h;
+        vectors_ = ceil_div(map.small.w, kLanes);
+        width_ = vectors_ * kLanes + (map.kernel_w - 1) / map.stride_w;
+        depth_ = map.big.channels * map.taps();
+    }
+
+    int64_t plane_floats() const {
+        return map_.big.channels * map_.stride_h * map_.stride_w * rows_ * width_;
+    }
+    int64_t scratch_floats() const {
+        return plane_floats() + kLanes + map_.small.channels * depth_ + 2 * depth_;
+    }
+
+    // Whether the lanes behind the ends of rows are few enough, and the planes small enough.
+    bool pays() const {
+        return 4 * map_.small.w >= 3 * vectors_ * kLanes && plane_floats() <= kMostPlanes &&
+               depth_ <= kPanelLimit;
+    }
+
+    template <Activation activation>
+    void run(Range images) {
+        float* scratch = thread_scratch(scratch_floats());
+        float* packed = scratch + plane_floats() + kLanes;
+        auto* taps = reinterpret_cast<int64_t*>(packed + map_.small.channels * depth_);
+        pack_weights(packed, taps);
+        for (int64_t n = images.begin; n < images.end; ++n) {
+            fill_planes(scratch, big_ + n * map_.big.channels * map_.big.area());
+            image<activation>(scratch, packed, taps,
+                              small_ + n * map_.small.channels * map_.small.area());
+        }
+    }
+
+  private:
+    static constexpr int64_t kPanelLimit = 256;
+
+    int64_t tiles() const { return ceil_div(map_.small.channels, kTileM); }
+    Range channels(int64_t tile) const {
+        return {map_.small.channels * tile / tiles(), map_.small.channels * (tile + 1) / tiles()};
+    }
+
+    void pack_weights(float* packed, int64_t* taps) const {
+        for (int64_t t = 0; t < tiles(); ++t) {
+            const Range own = channels(t);
+            for (int64_t k = 0; k < depth_; ++k)
+                for (int64_t m = own.begin; m < own.end; ++m) *packed++ = weight_[m * depth_ + k];
+        }
+        for (int64_t k = 0; k < depth_; ++k) {
+            const int64_t j = k % map_.kernel_w, i = k / map_.kernel_w % map_.kernel_h;
+            const int64_t plane =
+                (k / map_.taps() * map_.stride_h + i % map_.stride_h) * map_.stride_w +
+                j % map_.stride_w;
+            taps[k] = (plane * rows_ + i / map_.stride_h) * width_ + j / map_.stride_w;
+        }
+    }
+
+    void fill_planes(float* planes, const float* big) const {
+        for (int64_t c = 0; c < map_.big.channels; ++c)
+            for (int64_t a = 0; a < map_.stride_h; ++a)
+                for (int64_t b = 0; b < map_.stride_w; ++b)
+                    for (int64_t r = 0; r < rows_; ++r, planes += width_) {
+                        const int64_t y = r * map_.stride_h - map_.pad_h + a;
+                        fill_row(planes, big + c * map_.big.area(), y, b - map_.pad_w);
+                    }
+    }
+
+    // Every stride_w-th pixel of row y from column x on; one plane's row may overlap the next,
+    // which is filled later.
+    void fill_row(float* out, const float* big, int64_t y, int64_t x) const {
+        const bool inside = y >= 0 && y < map_.big.h;
+        for (int64_t at = 0; at < width_; at += kLanes, x += kLanes * map_.stride_w) {
+            const int64_t skip = x < 0 ? ceil_div(-x, map_.stride_w) : 0;
+            const int64_t end = ceil_div(map_.big.w - x, map_.stride_w);
+            const int first = static_cast<int>(std::min<int64_t>(skip, kLanes));
+            const int last = static_cast<int>(std::clamp<int64_t>(end, first, kLanes));
+            const Piece piece{y * map_.big.w + x, lane_bits(first, last - first)};
+            pack_vector(out + at, 0, big, &piece, inside && piece.lanes ? 1 : 0, map_.stride_w, 1,
+                        0);
+        }
+    }
+
+    template <Activation activation>
+    void image(const float* planes, const float* packed, const int64_t* taps, float* small) const {
+        const int64_t area = map_.small.area(), count = map_.small.h * vectors_;
+        for (int64_t t = 0; t < tiles(); ++t) {
+            const Range own = channels(t);
+            const int64_t height = own.end - own.begin;
+            const auto tile =
+                choose_few_tile<activation>(height, std::make_integer_sequence<int, kTileM>());
+            const FewTile shared{planes, taps,           depth_, small + own.begin * area,
+                                 area,   epilogue_.slope};
+            const float* bias = epilogue_.bias ? epilogue_.bias + own.begin : nullptr;
+            for (int64_t u = 0; u < count; u += 2) {
+                int64_t from[2], to[2];
+                LaneMask mask[2];
+                for (int v = 0; v < 2; ++v) {
+                    const int64_t here = std::min(u + v, count - 1);
+                    const int64_t row = here / vectors_, column = here % vectors_ * kLanes;
+                    const int64_t lanes = std::min<int64_t>(kLanes, map_.small.w - column);
+                    from[v] = row * width_ + column;
+                    to[v] = row * map_.small.w + column;
+                    mask[v] = lane_mask(lane_bits(0, static_cast<int>(lanes)));
+                }
+                tile(shared, packed + own.begin * depth_, bias, from, to, mask[0], mask[1]);
+            }
+        }
+    }
+
+    const ConvMap& map_;
+    const float* big_;
+    const float* weight_;
+    float* small_;
+    const Epilogue& epilogue_;
+    int64_t rows_, vectors_, width_, depth_;
+};
+
+// Sums up the shares of one image: y[b, o] = f(bias[b] + sum over i, j with i * stride - pad + j =
+// o of shares[(b, j), i]).
+template <Activation activation>
+void sum_shares(const ConvMap& map, const Axis& h, const Axis& w, const float* shares, float* y,
+                const Epilogue& epilogue) {
+    const int64_t area = map.small.area();
+    for (int64_t b = 0; b < map.big.channels; ++b)
+        for (int64_t row = 0; row < map.big.h; ++row, y += map.big.w) {
+            const int64_t place = row / h.phases, phase = row % h.phases;
+            const Range rows = h.window(phase);
+            for (int64_t first = 0; first < w.places; first += kLanes) {
+                Vec sum[2];
+                for (int f = 0; f < w.phases; ++f) {
+                    sum[f] = broadcast(epilogue.bias ? epilogue.bias[b] : 0.0f);
+                    const Range columns = w.window(f);
+                    for (int64_t t = rows.begin; t < rows.end; ++t) {
+                        const int64_t from = place + h.offset + t;
+                        if (from < 0 || from >= map.small.h) continue;
+                        const float* line =
+                            shares + (b * map.taps() + h.kernel_row(phase, t) * w.kernel) * area +
+                            from * map.small.w;
+                        for (int64_t u = columns.begin; u < columns.end; ++u) {
+                            const int64_t column = first + w.offset + u;
+                            const int skip =
+                                static_cast<int>(std::clamp<int64_t>(-column, 0, kLanes));
+                            const int end = static_cast<int>(
+                                std::clamp<int64_t>(map.small.w - column, skip, kLanes));
+                            sum[f] += merge_load(Vec{}, lane_mask(lane_bits(skip, end - skip)),
+                                                 line + w.kernel_row(f, u) * area + column);
+                        }
+                    }
+                    sum[f] = activate(sum[f], activation, epilogue.slope);
+                }
+                const int64_t at = first * w.phases, left = map.big.w - at;
+                const auto put = [&](int64_t from, Vec value) {
+                    if (left > from)
+                        store(y + at + from, value,
+                              static_cast<int>(std::min<int64_t>(left - from, kLanes)));
+                };
+                if (w.phases == 1) {
+                    put(0, sum[0]);
+                } else {
+                    put(0, __builtin_shuffle(sum[0], sum[1], alternate(0)));
+                    put(kLanes, __builtin_shuffle(sum[0], sum[1], alternate(kLanes / 2)));
+                }
+            }
+        }
+}
+
+}  // namespace
+
+bool gather_few(const ConvMap& map, const float* big, const float* weight, float* small,
+                const Epilogue& epilogue) {
+    if (!few(map) || !GatherFew(map, big, weight, small, epilogue).pays()) return false;
+    parallel([&](int thread, int threads) {
+        const Range images = split(map.batch, 1, thread, threads);
+        if (images.begin == images.end) return;
+        GatherFew work(map, big, weight, small, epilogue);
+        with_activation(epilogue.activation,
+                        [&](auto activation) { work.run<activation()>(images); });
+    });
+    return true;
+}
+
+bool spread_few(const ConvMap& map, const float* small, const float* weight, float* big,
+                const Epilogue& epilogue) {
+    const int64_t rows = map.big.channels * map.taps(), area = map.small.area();
+    if (!few(map) || rows * area > kMostShares) return false;
+    const Axis h = Axis::spread(map.big.h, map.kernel_h, map.stride_h, map.pad_h);
+    const Axis w = Axis::spread(map.big.w, map.kernel_w, map.stride_w, map.pad_w);
+    parallel([&](int thread, int threads) {
+        const Range images = split(map.batch, 1, thread, threads);
+        if (images.begin == images.end) return;
+        float* shares = thread_scratch(rows * area);
+        for (int64_t n = images.begin; n < images.end; ++n) {
+            gemm_block<false>(MatrixA{weight, 1, rows},
+                              PlainLoader{small + n * map.small.channels * area, area}, shares,
+                              {0, rows}, {0, area}, area, map.small.channels, Epilogue{});
+            with_activation(epilogue.activation, [&](auto activation) {
+                sum_shares<activation()>(map, h, w, shares,
+                                         big + n * map.big.channels * map.big.area(), epilogue);
+            });
+        }
+    });
+    return true;
+}
+
+}  // namespace ge::cpu::GE_ISA
