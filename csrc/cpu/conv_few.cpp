@@ -40,17 +40,22 @@ struct FewTile {
     float slope;
 };
 
-// rows channels of two vectors of places: `from` and `to` are the vectors' places in the planes and
-// in y.
+// A vector of places: where it lies in the planes, and in a channel of y.
+struct Target {
+    int64_t from, to;
+    uint32_t lanes;
+};
+
+// rows channels of two vectors of places.
 template <int rows, Activation activation>
-void few_tile(const FewTile& t, const float* weight, const float* bias, const int64_t (&from)[2],
-              const int64_t (&to)[2], LaneMask first, LaneMask second) {
+void few_tile(const FewTile& t, const float* weight, const float* bias, const Target& first,
+              const Target& second) {
     Vec sum[rows][2];
     GE_UNROLL
     for (int i = 0; i < rows; ++i) sum[i][0] = sum[i][1] = broadcast(bias ? bias[i] : 0.0f);
-    const float* planes[2] = {t.planes + from[0], t.planes + from[1]};
+    const float* from[2] = {t.planes + first.from, t.planes + second.from};
     for (int64_t k = 0; k < t.depth; ++k, weight += rows) {
-        const Vec a = load(planes[0] + t.taps[k]), b = load(planes[1] + t.taps[k]);
+        const Vec a = load(from[0] + t.taps[k]), b = load(from[1] + t.taps[k]);
         GE_UNROLL
         for (int i = 0; i < rows; ++i) {
             const Vec value = broadcast(weight[i]);
@@ -58,12 +63,16 @@ void few_tile(const FewTile& t, const float* weight, const float* bias, const in
             sum[i][1] += value * b;
         }
     }
-    float* y = t.y;
+    const LaneMask lanes[2] = {lane_mask(first.lanes), lane_mask(second.lanes)};
+    float* to[2] = {t.y + first.to, t.y + second.to};
+    const float slope = t.slope;
+    const int64_t area = t.area;
     GE_UNROLL
-    for (int i = 0; i < rows; ++i, y += t.area) {
-        mask_store(y + to[0], activate(sum[i][0], activation, t.slope), first);
-        mask_store(y + to[1], activate(sum[i][1], activation, t.slope), second);
-    }
+    for (int i = 0; i < rows; ++i)
+        for (int v = 0; v < 2; ++v) {
+            mask_store(to[v], activate(sum[i][v], activation, slope), lanes[v]);
+            to[v] += area;
+        }
 }
 
 using FewTileFunction = decltype(&few_tile<1, Activation::linear>);
@@ -81,15 +90,13 @@ class GatherFew {
         : map_(map), big_(big), weight_(weight), small_(small), epilogue_(epilogue) {
         rows_ = map.small.h + (map.kernel_h - 1) / map.stride_h;
         vectors_ = ceil_div(map.small.w, kLanes);
-        width_ = vectors_ * kLanes + (map.kernel_w - 1) / map.stride_w;
+        width_ = map.small.w + (map.kernel_w - 1) / map.stride_w;
+        plane_ = rows_ * width_ + kLanes;  // vectors at the end of a row may hang over
         depth_ = map.big.channels * map.taps();
     }
 
     int64_t plane_floats() const {
-        return map_.big.channels * map_.stride_h * map_.stride_w * rows_ * width_;
-    }
-    int64_t scratch_floats() const {
-        return plane_floats() + kLanes + map_.small.channels * depth_ + 2 * depth_;
+        return map_.big.channels * map_.stride_h * map_.stride_w * plane_ + kLanes;
     }
 
     // Whether the lanes behind the ends of rows are few enough, and the planes small enough.
@@ -100,13 +107,18 @@ class GatherFew {
 
     template <Activation activation>
     void run(Range images) {
-        float* scratch = thread_scratch(scratch_floats());
-        float* packed = scratch + plane_floats() + kLanes;
-        auto* taps = reinterpret_cast<int64_t*>(packed + map_.small.channels * depth_);
+        // Three tables behind the planes: in the same piece of memory, for it is asked for once.
+        const int64_t weights = map_.small.channels * depth_, vectors = map_.small.h * vectors_;
+        float* planes = thread_scratch(plane_floats() + weights + 2 * depth_ +
+                                       vectors * int64_t{sizeof(Target) / sizeof(float)} + 16);
+        float* packed = planes + (plane_floats() + 15) / 16 * 16;
+        auto* taps = reinterpret_cast<int64_t*>(packed + (weights + 1) / 2 * 2);
+        auto* targets = reinterpret_cast<Target*>(taps + depth_);
         pack_weights(packed, taps);
+        find_targets(targets);
         for (int64_t n = images.begin; n < images.end; ++n) {
-            fill_planes(scratch, big_ + n * map_.big.channels * map_.big.area());
-            image<activation>(scratch, packed, taps,
+            fill_planes(planes, big_ + n * map_.big.channels * map_.big.area());
+            image<activation>(planes, packed, taps, targets,
                               small_ + n * map_.small.channels * map_.small.area());
         }
     }
@@ -130,59 +142,57 @@ class GatherFew {
             const int64_t plane =
                 (k / map_.taps() * map_.stride_h + i % map_.stride_h) * map_.stride_w +
                 j % map_.stride_w;
-            taps[k] = (plane * rows_ + i / map_.stride_h) * width_ + j / map_.stride_w;
+            taps[k] = plane * plane_ + i / map_.stride_h * width_ + j / map_.stride_w;
         }
     }
 
+    // A vector at the end of a row hangs over into the next, so those at the end come first.
     void fill_planes(float* planes, const float* big) const {
-        for (int64_t c = 0; c < map_.big.channels; ++c)
-            for (int64_t a = 0; a < map_.stride_h; ++a)
-                for (int64_t b = 0; b < map_.stride_w; ++b)
-                    for (int64_t r = 0; r < rows_; ++r, planes += width_) {
-                        const int64_t y = r * map_.stride_h - map_.pad_h + a;
-                        fill_row(planes, big + c * map_.big.area(), y, b - map_.pad_w);
+        for (int64_t b = 0; b < map_.stride_w; ++b)
+            for (int64_t at = (width_ - 1) / kLanes * kLanes; at >= 0; at -= kLanes) {
+                const int64_t x = at * map_.stride_w + b - map_.pad_w;  // pixel of the first lane
+                const int64_t skip = std::clamp<int64_t>(ceil_div(-x, map_.stride_w), 0, kLanes);
+                const int64_t end =
+                    std::clamp<int64_t>(ceil_div(map_.big.w - x, map_.stride_w), skip, kLanes);
+                const uint32_t lanes =
+                    lane_bits(static_cast<int>(skip), static_cast<int>(end - skip));
+                for (int64_t c = 0; c < map_.big.channels; ++c)
+                    for (int64_t a = 0; a < map_.stride_h; ++a) {
+                        const int64_t plane = (c * map_.stride_h + a) * map_.stride_w + b;
+                        float* out = planes + plane * plane_ + at;
+                        for (int64_t r = 0; r < rows_; ++r, out += width_) {
+                            const int64_t y = r * map_.stride_h - map_.pad_h + a;
+                            const bool inside = y >= 0 && y < map_.big.h && lanes != 0;
+                            const Piece piece{(c * map_.big.h + y) * map_.big.w + x, lanes};
+                            pack_vector(out, 0, big, &piece, inside, map_.stride_w, 1, 0);
+                        }
                     }
+            }
     }
 
-    // Every stride_w-th pixel of row y from column x on; one plane's row may overlap the next,
-    // which is filled later.
-    void fill_row(float* out, const float* big, int64_t y, int64_t x) const {
-        const bool inside = y >= 0 && y < map_.big.h;
-        for (int64_t at = 0; at < width_; at += kLanes, x += kLanes * map_.stride_w) {
-            const int64_t skip = x < 0 ? ceil_div(-x, map_.stride_w) : 0;
-            const int64_t end = ceil_div(map_.big.w - x, map_.stride_w);
-            const int first = static_cast<int>(std::min<int64_t>(skip, kLanes));
-            const int last = static_cast<int>(std::clamp<int64_t>(end, first, kLanes));
-            const Piece piece{y * map_.big.w + x, lane_bits(first, last - first)};
-            pack_vector(out + at, 0, big, &piece, inside && piece.lanes ? 1 : 0, map_.stride_w, 1,
-                        0);
-        }
+    void find_targets(Target* target) const {
+        for (int64_t row = 0; row < map_.small.h; ++row)
+            for (int64_t column = 0; column < map_.small.w; column += kLanes) {
+                const int64_t lanes = std::min<int64_t>(kLanes, map_.small.w - column);
+                *target++ = {row * width_ + column, row * map_.small.w + column,
+                             lane_bits(0, static_cast<int>(lanes))};
+            }
     }
 
     template <Activation activation>
-    void image(const float* planes, const float* packed, const int64_t* taps, float* small) const {
+    void image(const float* planes, const float* packed, const int64_t* taps, const Target* targets,
+               float* small) const {
         const int64_t area = map_.small.area(), count = map_.small.h * vectors_;
         for (int64_t t = 0; t < tiles(); ++t) {
             const Range own = channels(t);
-            const int64_t height = own.end - own.begin;
-            const auto tile =
-                choose_few_tile<activation>(height, std::make_integer_sequence<int, kTileM>());
+            const auto tile = choose_few_tile<activation>(
+                own.end - own.begin, std::make_integer_sequence<int, kTileM>());
             const FewTile shared{planes, taps,           depth_, small + own.begin * area,
                                  area,   epilogue_.slope};
             const float* bias = epilogue_.bias ? epilogue_.bias + own.begin : nullptr;
-            for (int64_t u = 0; u < count; u += 2) {
-                int64_t from[2], to[2];
-                LaneMask mask[2];
-                for (int v = 0; v < 2; ++v) {
-                    const int64_t here = std::min(u + v, count - 1);
-                    const int64_t row = here / vectors_, column = here % vectors_ * kLanes;
-                    const int64_t lanes = std::min<int64_t>(kLanes, map_.small.w - column);
-                    from[v] = row * width_ + column;
-                    to[v] = row * map_.small.w + column;
-                    mask[v] = lane_mask(lane_bits(0, static_cast<int>(lanes)));
-                }
-                tile(shared, packed + own.begin * depth_, bias, from, to, mask[0], mask[1]);
-            }
+            for (int64_t u = 0; u < count; u += 2)
+                tile(shared, packed + own.begin * depth_, bias, targets[u],
+                     targets[std::min(u + 1, count - 1)]);
         }
     }
 
@@ -191,7 +201,7 @@ class GatherFew {
     const float* weight_;
     float* small_;
     const Epilogue& epilogue_;
-    int64_t rows_, vectors_, width_, depth_;
+    int64_t rows_, vectors_, width_, plane_, depth_;
 };
 
 // Sums up the shares of one image: y[b, o] = f(bias[b] + sum over i, j with i * stride - pad + j =
