@@ -44,8 +44,17 @@ void gather(const ConvMap& map, const float* big, const float* weight, float* sm
             const Epilogue& epilogue);
 void spread(const ConvMap& map, const float* small, const float* weight, float* big,
             const Epilogue& epilogue);
-void weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
-                     bool accumulate);
+
+// What an image has to be multiplied with first: the derivative of the activation, by its output.
+struct Derivative {
+    const float* y = nullptr;
+    Activation activation = Activation::linear;
+    float slope = 0.0f;
+};
+
+// The small image is small f'(z); dbias, if it is not null, its sum by channel.
+void weight_gradient(const ConvMap& map, const float* big, const float* small,
+                     const Derivative& derivative, float* dweight, float* dbias, bool accumulate);
 
 // The same for big images of few channels (conv_few.cpp), if that pays: otherwise nothing is done,
 // and the result is false.

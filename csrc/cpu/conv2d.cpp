@@ -31,11 +31,14 @@ void conv2d_backward(const float* dy, const float* x, const float* weight, const
                      float slope, bool accumulate) {
     const ConvMap map = map_of(x_shape, weight_shape, y_shape, window);
     const bool linear = activation == Activation::linear;
+    if (dweight && !dx && !map.is_dense())  // dz is formed on the way
+        return weight_gradient(map, x, dy, Derivative{y, activation, slope}, dweight, dbias,
+                               accumulate);
     channel_gradient(dy, y, linear ? nullptr : dz, dbias, map.batch, map.small.channels,
                      map.small.area(), activation, slope, accumulate);
     const float* gradient = linear ? dy : dz;
     if (dx) spread(map, gradient, weight, dx, Epilogue{});
-    if (dweight) weight_gradient(map, x, gradient, dweight, accumulate);
+    if (dweight) weight_gradient(map, x, gradient, {}, dweight, nullptr, accumulate);
 }
 
 }  // namespace ge::cpu::GE_ISA

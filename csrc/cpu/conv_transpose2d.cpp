@@ -34,7 +34,7 @@ void conv_transpose2d_backward(const float* dy, const float* x, const float* wei
                      map.big.area(), activation, slope, accumulate);
     const float* gradient = linear ? dy : dz;
     if (dx) gather(map, gradient, weight, dx, Epilogue{});
-    if (dweight) weight_gradient(map, gradient, x, dweight, accumulate);
+    if (dweight) weight_gradient(map, gradient, x, {}, dweight, nullptr, accumulate);
 }
 
 }  // namespace ge::cpu::GE_ISA

@@ -145,60 +145,91 @@ class PatchLoader {
     IntVec column_[kTileVecs] = {};  // of the kernel, for each lane
 };
 
-// Copies rows [rows) of `small` at these places to rows `stride` apart.
-void pack_rows(const ConvMap& map, const float* small, Range rows, Range places, float* to,
-               int64_t stride) {
+// Copies rows [rows) of `small`, times the derivative, to rows `stride` apart, and adds them to
+// sums.
+template <Activation activation>
+void pack_rows(const ConvMap& map, const float* small, const Derivative& derivative, Range rows,
+               Range places, float* to, int64_t stride, Vec* sums) {
     const int64_t area = map.small.area();
-    int64_t done = 0;
     for_each_row(places, 1, area, [&](const PlaceRow& part) {
-        const float* from =
-            small + (part.image * map.small.channels + rows.begin) * area + part.column;
-        for (int64_t m = 0; m < rows.end - rows.begin; ++m)
+        int64_t from = (part.image * map.small.channels + rows.begin) * area + part.column;
+        for (int64_t m = 0; m < rows.end - rows.begin; ++m, from += area) {
+            Vec sum{};
             for_each_vector(0, part.count, [&](int64_t i, int lanes) {
-                store(to + m * stride + done + i, load(from + m * area + i, lanes), lanes);
+                Vec value = load(small + from + i, lanes);
+                if constexpr (activation != Activation::linear)
+                    value = activate_backward(value, load(derivative.y + from + i, lanes),
+                                              activation, derivative.slope);
+                store(to + m * stride + i, value, lanes);
+                sum += value;
             });
-        done += part.count;
+            sums[m] += sum;
+        }
+        to += part.count;
     });
 }
 
 // dweight [rows) x [columns), on one thread.
-void weight_block(const ConvMap& map, const float* big, const float* small, float* dweight,
-                  Range rows, Range columns, int64_t block_places, bool accumulate) {
-    alignas(64) float panel[kBlockPlaces * kPanel];
-    const int64_t n = map.big.channels * map.taps(), places = map.batch * map.small.area();
-    const int64_t blocks = std::max<int64_t>((places + block_places - 1) / block_places, 1);
-    const int64_t height = rows.end - rows.begin, stride = block_places + kRowGap;
-    const int64_t tiles = (height + kTileM - 1) / kTileM;
-    float* packed = thread_scratch(height * stride);
-    for (int64_t block = 0; block < blocks; ++block) {
-        const Range here{places * block / blocks, places * (block + 1) / blocks};
-        const int64_t depth = here.end - here.begin;
-        pack_rows(map, small, rows, here, packed, stride);
-        for (int64_t n0 = columns.begin; n0 < columns.end; n0 += kPanel) {
-            const int width = static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
-            PatchLoader(map, big, n0, width).pack(panel, here);
-            for (int64_t t = 0; t < tiles; ++t) {
-                const int64_t m0 = height * t / tiles, m1 = height * (t + 1) / tiles;
-                const Tile run =
-                    choose_tile<true>(static_cast<int>(m1 - m0), (width + kLanes - 1) / kLanes);
-                run(packed + m0 * stride, stride, panel, depth,
-                    dweight + (rows.begin + m0) * n + n0, n, width, block > 0 || accumulate);
+class WeightBlock {
+  public:
+    const ConvMap& map;
+    const float* big;
+    const float* small;
+    const Derivative& derivative;
+    float* dweight;
+    float* dbias;
+    bool accumulate;
+
+    void run(Range rows, Range columns) const {
+        alignas(64) float panel[kBlockPlaces * kPanel];
+        const int64_t n = map.big.channels * map.taps(), places = map.batch * map.small.area();
+        const int64_t height = rows.end - rows.begin;
+        const int64_t most = block_places(), stride = most + kRowGap;
+        const int64_t blocks = std::max<int64_t>((places + most - 1) / most, 1);
+        const int64_t tiles = (height + kTileM - 1) / kTileM;
+        auto* sums = reinterpret_cast<Vec*>(thread_scratch(height * (kLanes + stride)));
+        auto* packed = reinterpret_cast<float*>(sums + height);
+        std::fill_n(sums, height, Vec{});
+        for (int64_t block = 0; block < blocks; ++block) {
+            const Range here{places * block / blocks, places * (block + 1) / blocks};
+            with_activation(derivative.activation, [&](auto activation) {
+                pack_rows<activation()>(map, small, derivative, rows, here, packed, stride, sums);
+            });
+            for (int64_t n0 = columns.begin; n0 < columns.end; n0 += kPanel) {
+                const int width = static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
+                PatchLoader(map, big, n0, width).pack(panel, here);
+                for (int64_t t = 0; t < tiles; ++t) {
+                    const int64_t m0 = height * t / tiles, m1 = height * (t + 1) / tiles;
+                    const Tile tile =
+                        choose_tile<true>(static_cast<int>(m1 - m0), (width + kLanes - 1) / kLanes);
+                    tile(packed + m0 * stride, stride, panel, here.end - here.begin,
+                         dweight + (rows.begin + m0) * n + n0, n, width, block > 0 || accumulate);
+                }
             }
         }
+        for (int64_t m = 0; dbias && columns.begin == 0 && m < height; ++m) {
+            float& to = dbias[rows.begin + m];
+            to = (accumulate ? to : 0.0f) + horizontal_sum(sums[m]);
+        }
     }
-}
+
+  private:
+    // So many that the copied rows take less than 1 MiB.
+    int64_t block_places() const {
+        const int64_t most = (1 << 18) / std::max<int64_t>(map.small.channels, 1) - kRowGap;
+        return std::clamp<int64_t>(most, 64, kBlockPlaces);
+    }
+};
 
 }  // namespace
 
-void weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
-                     bool accumulate) {
+void weight_gradient(const ConvMap& map, const float* big, const float* small,
+                     const Derivative& derivative, float* dweight, float* dbias, bool accumulate) {
     const int64_t m = map.small.channels, n = map.big.channels * map.taps();
     if (map.is_dense())
         return gemm(MatrixA{small, 1, m}, PlainLoader{big, n}, dweight, m, n, map.batch,
                     Epilogue{nullptr, Activation::linear, 0.0f, accumulate});
-    // The copied rows of one thread stay below 1 MiB.
-    const int64_t most = (1 << 18) / std::max<int64_t>(m, 1) - kRowGap;
-    const int64_t block_places = std::clamp<int64_t>(most, 64, kBlockPlaces);
+    const WeightBlock block{map, big, small, derivative, dweight, dbias, accumulate};
     parallel([&](int thread, int threads) {
         const int64_t vectors = (n + kLanes - 1) / kLanes;
         const int64_t by_columns = m * ((vectors + threads - 1) / threads);
@@ -208,8 +239,7 @@ void weight_gradient(const ConvMap& map, const float* big, const float* small, f
             columns = split(n, kLanes, thread, threads);
         else
             rows = split(m, 1, thread, threads);
-        if (rows.begin < rows.end && columns.begin < columns.end)
-            weight_block(map, big, small, dweight, rows, columns, block_places, accumulate);
+        if (rows.begin < rows.end && columns.begin < columns.end) block.run(rows, columns);
     });
 }
 

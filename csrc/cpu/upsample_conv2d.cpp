@@ -100,7 +100,7 @@ void upsample_conv2d_backward(const float* dy, const float* x, const float* weig
         gather(map, gradient, folded, dx, Epilogue{});
     }
     if (dweight) {
-        weight_gradient(map, gradient, x, folded, false);
+        weight_gradient(map, gradient, x, {}, folded, nullptr, false);
         unfold(folded, dweight, weight_shape, map, scale, accumulate);
     }
 }
