@@ -21,6 +21,7 @@ namespace ge::cpu::GE_ISA {
 namespace {
 
 constexpr int64_t kBlockPlaces = 512;
+constexpr int64_t kAhead = 512;
 constexpr int64_t kRowGap = 16;  // floats between copied rows: no power of two in the distance
 
 // A row of places of one image, part of a block.
@@ -156,6 +157,9 @@ void pack_rows(const ConvMap& map, const float* small, const Derivative& derivat
         for (int64_t m = 0; m < rows.end - rows.begin; ++m, from += area) {
             Vec sum{};
             for_each_vector(0, part.count, [&](int64_t i, int lanes) {
+                __builtin_prefetch(small + from + i + kAhead);
+                if constexpr (activation != Activation::linear)
+                    __builtin_prefetch(derivative.y + from + i + kAhead);
                 Vec value = load(small + from + i, lanes);
                 if constexpr (activation != Activation::linear)
                     value = activate_backward(value, load(derivative.y + from + i, lanes),
