@@ -1,6 +1,6 @@
-"""Images to learn from: MNIST and its relatives, arrays on disk, and digits drawn on the spot.
+"""Images to learn from: MNIST and its relatives, folders, arrays, and digits drawn on the spot.
 
-dataset = data.load("mnist")          # a name, a folder of IDX files, a .npy or .npz file
+dataset = data.load("mnist")          # a name, a folder of IDX or image files, a .npy or .npz file
 dataset.images, dataset.labels        # (N, C, H, W) uint8, (N,) int64 or None
 """
 

@@ -29,6 +29,7 @@ class Dataset:
         labels: ``(N,)``, int64, or ``None`` for images without labels.
         source: Where the images came from, for people and for a run's metadata.
         fallback_reason: Why these images stand in for others; ``None`` where they do not.
+        classes: What the labels 0, 1, … are called, or ``None`` where nobody has named them.
 
     Raises:
         DataError: An array has another shape or dtype, holds nothing, or the counts differ.
@@ -44,6 +45,7 @@ class Dataset:
     labels: NDArray[np.int64] | None
     source: str
     fallback_reason: str | None = None
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -56,6 +58,11 @@ class Dataset:
             raise DataError(
                 f"{self.name}: labels are {labels.dtype} of shape {labels.shape}; "
                 f"expected int64 of shape ({len(images)},), one for each image"
+            )
+        if self.classes is not None and (labels is None or labels.max() >= len(self.classes)):
+            raise DataError(
+                f"{self.name}: has {len(self.classes)} names of classes, and "
+                + ("no labels" if labels is None else f"the label {labels.max()}")
             )
 
     def __len__(self) -> int:

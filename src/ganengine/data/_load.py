@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganengine.data import arrays, download, idx
+from ganengine.data import arrays, download, idx, image_folder
 from ganengine.data._dataset import DataError, DataNotFoundError, Dataset, Split
 from ganengine.data.drawn import drawn_digits
+
+if TYPE_CHECKING:
+    from ganengine.data._picture import Fit
 
 _DRAWN_COUNT: dict[Split, int] = {"train": 60_000, "test": 10_000}  # as many as MNIST has
 _DRAWN_SEED: dict[Split, int] = {"train": 0, "test": 1}
@@ -30,10 +34,13 @@ def load(
     spec: str | os.PathLike[str],
     *,
     split: Split = "train",
+    image_shape: tuple[int, int, int] | None = None,
+    fit: Fit = "crop",
+    crop: int | None = None,
     allow_download: bool = True,
     progress: bool = True,
 ) -> Dataset:
-    """Load a data set by name, from a folder of IDX files, or from a ``.npy`` or ``.npz`` file.
+    """Load a data set: by name, from a folder of IDX or image files, from ``.npy`` or ``.npz``.
 
     A name is looked up in ``$GANENGINE_DATA/<name>/``, in ``$GANENGINE_DATA/``, and in the cache;
     then it is downloaded into the cache. A folder called like a data set is ``./<name>``.
@@ -41,9 +48,10 @@ def load(
     Args:
         spec: One of `names`, or a path.
         split: ``"train"`` or ``"test"``.
+        image_shape, fit, crop: How image files of any size are brought to one shape, see
+            `ganengine.data.image_folder.read`; what else there is keeps the shape that it has.
         allow_download: Whether the network may be used.
-        progress: Show a progress bar while downloading, where the standard error stream is a
-            terminal.
+        progress: Show how far a download or a large folder has come, on the standard error stream.
 
     Returns:
         Images ``(N, C, H, W)``, uint8, labels ``(N,)``, int64, or ``None``, and their source.
@@ -65,11 +73,13 @@ def load(
         return _load_named(download.SOURCES[spec], split, allow_download, progress)
     path = Path(spec).expanduser()
     if path.is_dir():
-        found = _load_folder(path, split, path.resolve().name)
+        found = _load_folder(path, split, path.resolve().name) or image_folder.read(
+            path, split, image_shape=image_shape, fit=fit, crop=crop, progress=progress
+        )
         if found is None:
             raise DataError(
                 f"{path}: holds no images of the {split} split; expected a file such as "
-                f"{download.FILES[split][0]}.gz"
+                f"{download.FILES[split][0]}.gz, or files of {', '.join(image_folder.SUFFIXES)}"
             )
         return found
     if path.suffix in (".npy", ".npz"):
