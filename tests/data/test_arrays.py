@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganengine.data import DataError, arrays
+from ganengine.data import DataError, _memory, arrays
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 6, 7), np.uint8)
@@ -220,6 +220,40 @@ def test_the_caller_may_set_the_limit(tmp_path: Path) -> None:
     assert arrays.read(tmp_path / "x.npy", max_bytes=GREY.size)[0].shape == (5, 1, 6, 7)
     with pytest.raises(DataError, match="at most 209 are expected"):
         arrays.read(tmp_path / "x.npy", max_bytes=GREY.size - 1)
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        pytest.param(np.zeros((4000, 32, 32, 3), np.uint8), id="channels last"),
+        pytest.param(np.zeros((4000, 3, 32, 32), np.float32), id="floats"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_images_lie_in_memory_once(tmp_path: Path, saved: np.ndarray, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    np.save(path, saved) if suffix == ".npy" else np.savez_compressed(path, images=saved)
+    tracemalloc.start()
+    try:
+        images, _ = arrays.read(path)
+        assert tracemalloc.get_traced_memory()[1] < images.nbytes + (8 << 20)
+    finally:
+        tracemalloc.stop()
+    assert images.shape == (4000, 3, 32, 32)
+    assert images.nbytes > 11 << 20
+
+
+def test_much_memory_is_told_and_more_than_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", COLOUR / np.float32(255))
+    monkeypatch.setattr(_memory, "_MUCH", COLOUR.size)
+    monkeypatch.setattr(_memory, "available", lambda: COLOUR.size)
+    arrays.read(tmp_path / "x.npy")
+    assert "x.npy: 5 images of 3 x 6 x 7 take 0.0 GiB of memory" in capsys.readouterr().err
+    monkeypatch.setattr(_memory, "available", lambda: COLOUR.size - 1)
+    with pytest.raises(DataError, match=r"5 images of 3 x 6 x 7 take .*: take fewer or smaller"):
+        arrays.read(tmp_path / "x.npy")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def load(
         image_shape, fit, crop: How image files of any size are brought to one shape, see
             `ganengine.data.image_folder.read`; what else there is keeps the shape that it has.
         allow_download: Whether the network may be used.
-        progress: Show how far a download or a large folder has come, on the standard error stream.
+        progress: Say on the standard error stream how far a download or a large folder has come,
+            and how much memory large data take.
 
     Returns:
         Images ``(N, C, H, W)``, uint8, labels ``(N,)``, int64, or ``None``, and their source.
@@ -83,7 +84,8 @@ def load(
             )
         return found
     if path.suffix in (".npy", ".npz"):
-        return Dataset(path.stem, *arrays.read(path, split), f"{path}, {split} split")
+        images, labels = arrays.read(path, split, progress=progress)
+        return Dataset(path.stem, images, labels, f"{path}, {split} split")
     raise DataError(
         f"data {str(spec)!r} is no name, no folder and no .npy or .npz file; "
         f"expected a path to one of these, or one of {', '.join(names())}"
