@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ganengine import backend
 from ganengine.cli._device import pick_device
@@ -107,6 +108,8 @@ def test_going_on_keeps_what_was_asked_for(digits) -> None:
     [
         ({"seed": 0}, "--seed cannot be changed"),
         ({"data": "mnist"}, "--data cannot be changed"),
+        ({"fit": "crop"}, "--fit cannot be changed"),
+        ({"crop": 9}, "--crop cannot be changed"),
         ({"out": Path("x")}, "--out cannot be changed"),
         ({"recipe": "mnist"}, "trains mlp-128, not mnist"),
     ],
@@ -124,6 +127,28 @@ def test_going_on_with_other_images(folder) -> None:
     np.save(path, drawn_digits(100, seed=1).images)
     with pytest.raises(RequestError, match="the images are not those that"):
         make_plan(Request(None, resume=run.folder))
+
+
+def test_a_folder_of_images_becomes_what_the_recipe_learns(folder) -> None:
+    for name, width in (("b/1.png", 60), ("a/2.jpg", 30), ("a/3.bmp", 28)):
+        (folder / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((width, 40), 99).save(folder / "photos" / name)
+    plan = make_plan(new("photos", fit="stretch", crop=26))
+    assert plan.dataset.images.shape == (3, 1, 28, 28)
+    told = plan.run.config["data"]
+    assert (told["fit"], told["crop"], told["images"]) == ("stretch", 26, 3)
+    assert list(told["classes"]) == ["a", "b"]
+    again = make_plan(Request(None, resume=plan.run.folder))
+    np.testing.assert_array_equal(again.dataset.images, plan.dataset.images)
+    assert make_plan(new("photos")).run.config["data"]["sha256"] != told["sha256"]
+
+
+def test_a_run_from_before_there_were_folders_goes_on(digits) -> None:
+    run = make_plan(new(digits)).run
+    for name in ("fit", "crop", "classes"):
+        del run.config["data"][name]
+    run.configure()
+    assert len(make_plan(Request(None, resume=run.folder)).dataset) == 400
 
 
 def test_going_on_with_no_run() -> None:

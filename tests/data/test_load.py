@@ -82,6 +82,15 @@ def test_a_spec_that_means_nothing(spec, tmp_path, monkeypatch) -> None:
         load(spec)
 
 
+@pytest.mark.parametrize("options", [{"fit": "stretch"}, {"crop": 20}])
+def test_only_image_files_can_be_cropped(tmp_path, write_split, options) -> None:
+    write_split(tmp_path)
+    np.save(tmp_path / "x.npy", np.zeros((1, 4, 4), np.uint8))
+    for spec in ("mnist", "drawn", tmp_path, tmp_path / "x.npy"):
+        with pytest.raises(DataError, match=r"folders of image files, which .* is not"):
+            load(spec, **options)
+
+
 def test_a_split_that_means_nothing() -> None:
     with pytest.raises(DataError, match="'valid'; expected 'train' or 'test'"):
         load("drawn", split="valid")

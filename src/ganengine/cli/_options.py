@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 Device = Literal["auto", "cpu", "cuda"]
+Fit = Literal["crop", "stretch"]
 
 Epochs = Annotated[
     int | None, typer.Option(min=1, help="Passes over the data. [dim]Default: the recipe's.[/]")
@@ -27,7 +28,22 @@ Precision = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        metavar="SPEC", help="mnist, fashion-mnist, drawn, a folder of IDX files, a .npy or .npz."
+        metavar="SPEC",
+        help="mnist, fashion-mnist, drawn, a folder of images or IDX files, a .npy or .npz.",
+    ),
+]
+FitOption = Annotated[
+    Fit | None,
+    typer.Option(
+        "--fit",
+        help="How image files of other proportions are made to fit: cut off what is too much, or "
+        "stretch. [dim]Default: crop.[/]",
+    ),
+]
+Crop = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="PIXELS", help="First cut this square out of the centre of image files."
     ),
 ]
 Resume = Annotated[

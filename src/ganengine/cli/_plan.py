@@ -6,9 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ganengine import backend, data, recipes
 from ganengine.cli._device import pick_device
-from ganengine.cli._request import Request, RequestError
+from ganengine.cli._request import Fit, Request, RequestError
 from ganengine.gan import GAN
 from ganengine.gan.fit import Cadence, cadence, restore
 from ganengine.io import Run, RunError
@@ -54,10 +56,10 @@ def _plan_new(request: Request) -> Plan:
     device = pick_device(request.device)
     precision = request.precision or "tf32"
     backend.set_precision(precision)
-    if request.data is not None:
-        dataset = data.load(request.data)
+    if request.data is None and request.draw_if_missing:
+        dataset = data.load_or_draw(recipe.data)
     else:
-        dataset = (data.load_or_draw if request.draw_if_missing else data.load)(recipe.data)
+        dataset = _load(request.data or recipe.data, recipe, request.fit, request.crop)
     _check_shape(recipe, dataset)
     seed = request.seed or 0
     if seed >= 2**64:
@@ -69,7 +71,7 @@ def _plan_new(request: Request) -> Plan:
         "seed": seed,
         "device": device,
         "precision": precision,
-        "data": _describe(dataset, request.data or recipe.data),
+        "data": _describe(dataset, request.data or recipe.data, request.fit, request.crop),
         "steps": steps,
         **every._asdict(),
         "keep": request.keep or 3,
@@ -79,7 +81,13 @@ def _plan_new(request: Request) -> Plan:
 
 
 def _plan_resume(request: Request, folder: Path) -> Plan:
-    fixed = {"--seed": request.seed, "--data": request.data, "--out": request.out}
+    fixed = {
+        "--seed": request.seed,
+        "--data": request.data,
+        "--fit": request.fit,
+        "--crop": request.crop,
+        "--out": request.out,
+    }
     for option, value in fixed.items():
         if value is not None:
             raise RequestError(f"{option} cannot be changed when a run goes on; leave it out")
@@ -90,8 +98,9 @@ def _plan_resume(request: Request, folder: Path) -> Plan:
     recipe = get_recipe(config["recipe"]["name"])
     device = pick_device(config["device"] if request.device == "auto" else request.device)
     backend.set_precision(request.precision or config.get("precision", "tf32"))
-    dataset = data.load(config["data"]["spec"])
-    found = _describe(dataset, config["data"]["spec"])
+    how = config["data"].get("fit"), config["data"].get("crop")
+    dataset = _load(config["data"]["spec"], recipe, *how)
+    found = _describe(dataset, config["data"]["spec"], *how)
     if found["sha256"] != config["data"]["sha256"]:
         raise RequestError(
             f"the images are not those that {folder} was trained on: then "
@@ -141,7 +150,14 @@ def _check_shape(recipe: Recipe, dataset: data.Dataset) -> None:
         )
 
 
-def _describe(dataset: data.Dataset, spec: str) -> dict[str, Any]:
+def _load(spec: str, recipe: Recipe, fit: Fit | None, crop: int | None) -> data.Dataset:
+    """The data of that name or path; a folder of images is brought to what the recipe learns."""
+    return data.load(spec, image_shape=recipe.image_shape, fit=fit, crop=crop)
+
+
+def _describe(
+    dataset: data.Dataset, spec: str, fit: Fit | None, crop: int | None
+) -> dict[str, Any]:
     """The data as ``config.json`` tells of them, so that a resume finds the same and knows it."""
     if dataset.fallback_reason:
         spec = "drawn"  # even if the data asked for have turned up by then
@@ -153,7 +169,10 @@ def _describe(dataset: data.Dataset, spec: str) -> dict[str, Any]:
         "source": dataset.source,
         "fallback_reason": dataset.fallback_reason,
         "images": len(dataset),
-        "sha256": hashlib.sha256(dataset.images.tobytes()).hexdigest(),
+        "classes": dataset.classes,
+        "fit": fit,
+        "crop": crop,
+        "sha256": hashlib.sha256(np.ascontiguousarray(dataset.images).data).hexdigest(),
     }
 
 

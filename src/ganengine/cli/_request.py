@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Fit = Literal["crop", "stretch"]
 
 
 class RequestError(ValueError):
@@ -26,4 +29,6 @@ class Request:
     sample_every: int | None = None
     checkpoint_every: int | None = None
     keep: int | None = None
+    fit: Fit | None = None
+    crop: int | None = None
     draw_if_missing: bool = False

@@ -35,7 +35,7 @@ def load(
     *,
     split: Split = "train",
     image_shape: tuple[int, int, int] | None = None,
-    fit: Fit = "crop",
+    fit: Fit | None = None,
     crop: int | None = None,
     allow_download: bool = True,
     progress: bool = True,
@@ -49,7 +49,7 @@ def load(
         spec: One of `names`, or a path.
         split: ``"train"`` or ``"test"``.
         image_shape, fit, crop: How image files of any size are brought to one shape, see
-            `ganengine.data.image_folder.read`; what else there is keeps the shape that it has.
+            `ganengine.data.image_folder.read`. What else there is keeps the shape that it has.
         allow_download: Whether the network may be used.
         progress: Say on the standard error stream how far a download or a large folder has come,
             and how much memory large data take.
@@ -60,7 +60,8 @@ def load(
     Raises:
         DataNotFoundError: A named data set is neither here nor could be downloaded; the message
             says where it was looked for and what to do.
-        DataError: The spec means nothing, or the files it means are damaged.
+        DataError: The spec means nothing, the files it means are damaged, or ``fit`` or ``crop`` is
+            given for what is no folder of image files.
 
     Example:
         >>> load("drawn", split="test").images.shape
@@ -68,20 +69,25 @@ def load(
     """
     if split not in ("train", "test"):
         raise DataError(f"split is {split!r}; expected 'train' or 'test'")
-    if spec == "drawn":
-        return drawn_digits(_DRAWN_COUNT[split], _DRAWN_SEED[split])
-    if isinstance(spec, str) and spec in download.SOURCES:
-        return _load_named(download.SOURCES[spec], split, allow_download, progress)
     path = Path(spec).expanduser()
-    if path.is_dir():
-        found = _load_folder(path, split, path.resolve().name) or image_folder.read(
-            path, split, image_shape=image_shape, fit=fit, crop=crop, progress=progress
+    named = spec in names()
+    if not named and path.is_dir() and idx.find(path, split) is None:
+        found = image_folder.read(
+            path, split, image_shape=image_shape, fit=fit or "crop", crop=crop, progress=progress
         )
         if found is None:
             raise DataError(
                 f"{path}: holds no images of the {split} split; expected a file such as "
                 f"{download.FILES[split][0]}.gz, or files of {', '.join(image_folder.SUFFIXES)}"
             )
+        return found
+    if fit is not None or crop is not None:
+        raise DataError(f"fit and crop are for folders of image files, which {str(spec)!r} is not")
+    if spec == "drawn":
+        return drawn_digits(_DRAWN_COUNT[split], _DRAWN_SEED[split])
+    if named:
+        return _load_named(download.SOURCES[str(spec)], split, allow_download, progress)
+    if found := _load_folder(path, split, path.resolve().name):
         return found
     if path.suffix in (".npy", ".npz"):
         images, labels = arrays.read(path, split, progress=progress)
