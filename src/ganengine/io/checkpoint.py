@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,14 +100,25 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    with opened(path) as file:
+        head = _head(path, (file.metadata() or {}).get(_ENTRY))
+        return head, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A safetensors file as ``safetensors.safe_open`` gives it, on NumPy.
+
+    Raises:
+        CheckpointError: Also inside the block: it is not there, or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
     try:
         with safe_open(path, "np") as file:
-            head = _head(path, (file.metadata() or {}).get(_ENTRY))
-            return head, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, UnicodeDecodeError) as error:
