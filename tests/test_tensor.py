@@ -153,6 +153,46 @@ def test_errors_say_what_is_wrong() -> None:
         x**3
 
 
+def test_dlpack_of_views() -> None:
+    matrix = Tensor(np.arange(12, dtype="float32").reshape(3, 4))
+    view = Tensor(matrix.data[::2, 1:].T)
+    np.testing.assert_array_equal(np.from_dlpack(view), view.data)
+    assert np.shares_memory(np.from_dlpack(view), matrix.data)
+    with pytest.raises(BufferError, match="negative strides"):
+        np.from_dlpack(Tensor(matrix.data[::-1]))
+
+
+def test_dlpack_keeps_what_must_not_be_written() -> None:
+    values = positive(3)
+    values.flags.writeable = False
+    shared = np.from_dlpack(Tensor(values))
+    assert not shared.flags.writeable
+    assert np.shares_memory(shared, values)
+    assert not Tensor(shared).data.flags.writeable
+
+
+def test_dlpack_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+    view = Tensor(np.arange(12, dtype="float32").reshape(3, 4)[:, ::2].T)
+    there = torch.from_dlpack(view)
+    assert there.stride() == (2, 4)
+    assert there.tolist() == view.data.tolist()
+    there[0, 0] = 7.0
+    assert view.data[0, 0] == 7.0
+    back = Tensor(there.T)
+    assert np.shares_memory(back.data, view.data)
+    np.testing.assert_array_equal(back.data, view.data.T)
+    assert Tensor(torch.ones(1, 3).expand(4, 3)).data.strides == (0, 4)
+
+
+def test_dlpack_with_jax() -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    values = jnp.arange(6.0).reshape(2, 3)
+    x = Tensor(values)
+    assert not x.data.flags.writeable
+    np.testing.assert_array_equal(jnp.from_dlpack(x * 2.0), values * 2.0)
+
+
 def test_dlpack_shares_memory() -> None:
     x = Tensor(positive(3))
     shared = np.from_dlpack(x)

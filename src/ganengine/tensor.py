@@ -75,6 +75,9 @@ class Tensor:
         return Tensor(self.data)
 
     def __dlpack__(self, **options: Any) -> Any:
+        if min(self.data.strides, default=0) < 0:
+            # DLPack allows it, but PyTorch ends the process when it meets such strides.
+            raise BufferError("a tensor with negative strides cannot be shared; copy it first")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:

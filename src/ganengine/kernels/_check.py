@@ -146,7 +146,8 @@ def _typed(name: str, value: Any, dtype: str) -> Array:
     try:
         result = backend.as_array(value)
     except (TypeError, ValueError, BufferError) as error:
-        raise TypeError(f"{name} must be an array, got {type(value).__name__}") from error
+        got = type(value).__name__
+        raise TypeError(f"{name} must be an array, got {got} ({error})") from error
     if result.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {result.dtype}")
     return result
