@@ -28,7 +28,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_help(ganengine_in) -> None:
     output, _ = ganengine_in("-h")
-    for command in ("mnist", "train", "sample", "doctor"):
+    for command in ("mnist", "train", "sample", "export", "bench", "doctor"):
         assert re.search(rf"│ {command} +\w+", output)
 
 
@@ -41,6 +41,11 @@ def test_help(ganengine_in) -> None:
         (("sample", "nowhere", "--out", "a.png"), 1, "error: nowhere holds no run"),
         (("sample", ".", "--out", "a.jpg"), 1, "its name must end in .png or .npy"),
         (("sample", ".", "--out", "x/a.png"), 1, "there is no folder x"),
+        (("export", "nowhere"), 1, "give --onnx FILE, --weights FILE, or both"),
+        (("export", "nowhere", "--onnx", "a.onnx"), 1, "error: nowhere holds no run"),
+        (("export", ".", "--onnx", "a.png"), 1, "its name must end in .onnx"),
+        (("export", ".", "--weights", "a.pt"), 1, "its name must end in .safetensors"),
+        (("export", ".", "--weights", "x/a.safetensors"), 1, "there is no folder x"),
         (("nope",), 2, "nope"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command line: ``ganengine mnist``, ``train``, ``sample``, ``bench``, ``doctor``."""
+"""The command line: ``ganengine`` with a command such as ``mnist``, ``train`` or ``doctor``."""
 
 import sys
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ganengine.cli import bench, doctor, mnist, sample, train
+from ganengine.cli import bench, doctor, export, mnist, sample, train
 from ganengine.cli._console import errors
 from ganengine.version import __version__
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("mnist")(mnist.mnist)
 app.command("train")(train.train)
 app.command("sample")(sample.sample)
+app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 

@@ -52,6 +52,9 @@ def _findings() -> Iterator[Finding]:
         version = _version(name)
         cure = "" if version else "only for ganengine bench: pip install 'ganengine[bench]'"
         yield Finding(name, version is not None, version or "not installed", cure)
+    version = _version("onnx")
+    cure = "" if version else "only for ganengine export --onnx: pip install 'ganengine[onnx]'"
+    yield Finding("onnx", version is not None, version or "not installed", cure)
 
 
 def _cpu() -> Finding:
