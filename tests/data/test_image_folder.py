@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganengine.data import DataError, _memory, _progress, image_folder, load
+from ganengine.data import DataError, image_folder, load
 
 RNG = np.random.default_rng(0)
 
@@ -195,7 +194,7 @@ def test_a_palette_with_transparency(tmp_path, no_warnings) -> None:
 
 
 def test_16_bits_keep_their_high_ones(tmp_path) -> None:
-    levels = (np.arange(16, dtype=np.uint16) * 0x1111).reshape(4, 4)
+    levels = (np.arange(16, dtype=np.uint16) * 0x1001).reshape(4, 4)
     save(tmp_path / "1.png", levels)
     assert only(tmp_path)[..., 0].tolist() == (levels >> 8).tolist()
 
@@ -214,6 +213,13 @@ def test_a_large_jpeg_looks_the_same_at_any_size(tmp_path) -> None:
     found = only(tmp_path, image_shape=(1, 16, 16))[..., 0]
     expected = ramp.reshape(16, 32).mean(axis=1)
     assert np.abs(found - expected[:, None]).max() < 3
+
+
+def test_a_large_jpeg_is_cropped_at_its_own_size(tmp_path) -> None:
+    pixels = np.zeros((512, 512), np.uint8)
+    pixels[240:272, 240:272] = 255
+    save(tmp_path / "1.jpg", pixels, quality=95)
+    assert only(tmp_path, image_shape=(1, 16, 16), crop=32).min() > 240
 
 
 # What is broken
@@ -328,76 +334,3 @@ def test_colour_does_not_become_grey_by_itself(tmp_path) -> None:
 def test_arguments_that_make_no_sense(tmp_path, options, message) -> None:
     with pytest.raises(DataError, match=message):
         load(tmp_path, **options)
-
-
-# Memory and progress
-
-
-def test_images_lie_in_memory_once(tmp_path) -> None:
-    image = Image.new("RGB", (64, 64), "red")
-    for number in range(1000):
-        save(tmp_path / f"{number:04}.bmp", image)
-    load(tmp_path, progress=False)  # what Pillow keeps for ever
-    tracemalloc.start()
-    try:
-        found = load(tmp_path, progress=False)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert found.images.flags.c_contiguous
-    assert peak < 1.5 * found.images.nbytes
-
-
-def test_more_than_the_memory_holds_is_refused_before_anything_is_decoded(
-    tmp_path, monkeypatch
-) -> None:
-    for number in range(3):
-        save(tmp_path / f"{number}.png", colour(4, 4))
-    monkeypatch.setattr(_memory, "available", lambda: 3 * 3 * 64 * 64 - 1)
-    monkeypatch.setattr(np, "empty", None)
-    with pytest.raises(DataError, match=r"3 images of 3 x 64 x 64 take 0\.0 GiB .* take fewer or"):
-        load(tmp_path, image_shape=(3, 64, 64))
-
-
-def test_much_memory_is_told(tmp_path, monkeypatch, capsys) -> None:
-    save(tmp_path / "1.png", colour(4, 4))
-    monkeypatch.setattr(_memory, "_MUCH", 48)
-    monkeypatch.setattr(_memory, "available", lambda: 3 << 30)
-    load(tmp_path)
-    expected = f"{tmp_path}: 1 images of 3 x 4 x 4 take 0.0 GiB of memory, and 3.0 GiB are free\n"
-    assert capsys.readouterr().err == expected
-    load(tmp_path, progress=False)
-    monkeypatch.setattr(_memory, "_MUCH", 49)
-    load(tmp_path)
-    assert capsys.readouterr().err == ""
-
-
-def test_this_machine_has_memory() -> None:
-    assert 1 << 20 < _memory.available() < 1 << 50
-
-
-def test_a_container_may_have_less(tmp_path, monkeypatch) -> None:
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(_memory, "_LIMIT", limit)
-    limit.write_text("12345\n")
-    assert _memory.available() == 12345
-    limit.write_text("max\n")
-    assert _memory.available() > 12345
-
-
-def test_a_large_folder_shows_how_far_it_is(tmp_path, monkeypatch, capsys) -> None:
-    for number in range(6):
-        save(tmp_path / f"{number}.png", colour(4, 4))
-    monkeypatch.setattr(_progress, "_QUIET", -1)
-    monkeypatch.setattr(image_folder, "_AT_ONCE", 4)
-    monkeypatch.setattr(image_folder, "_MANY", 6)
-    load(tmp_path)
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(", about")[0] for line in lines] == [
-        f"reading {tmp_path}: 4 of 6",
-        f"reading {tmp_path}: 6 of 6",
-    ]
-    load(tmp_path, progress=False)
-    monkeypatch.setattr(image_folder, "_MANY", 7)
-    load(tmp_path)
-    assert capsys.readouterr().err == ""
