@@ -21,12 +21,12 @@ def train(
     device: options.DeviceOption = "auto",
     precision: options.Precision = None,
     data: options.Data = None,
+    fit: options.FitOption = None,
+    crop: options.Crop = None,
     resume: options.Resume = None,
     sample_every: options.SampleEvery = None,
     checkpoint_every: options.CheckpointEvery = None,
     keep: options.Keep = None,
-    fit: options.FitOption = None,
-    crop: options.Crop = None,
 ) -> None:
     """Train a recipe, or go on with a run: [bold]ganengine train --resume RUN[/]."""
     from ganengine.cli._request import Request
@@ -46,7 +46,7 @@ def train(
             sample_every,
             checkpoint_every,
             keep,
-            fit,
-            crop,
+            fit=fit,
+            crop=crop,
         )
     )
