@@ -114,6 +114,9 @@ def test_images_out_of_a_dense_network(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     network = nn.Sequential(nn.Dense(5, 12, activation="tanh"))
     assert_same(network, path, 5, output_shape=(1, 3, 4))
+    assert ops(path) == ["Gemm", "Tanh", "Reshape"]
+    assert_same(network, path, 5, output_shape=(12,))
+    assert ops(path) == ["Gemm", "Tanh"]
     with pytest.raises(ValueError, match=r"output_shape is \(1, 3, 3\); the network makes \(12,\)"):
         export_onnx(network, path, input_shape=(5,), output_shape=(1, 3, 3))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ganengine import backend
 from ganengine.io.atomic import atomic_file
+from ganengine.io.onnx_forms import FORMS
 from ganengine.io.onnx_graph import ExportError, Graph
 from ganengine.nn import Module
 from ganengine.tape import no_grad
@@ -62,7 +63,7 @@ def export_onnx(
     shape = tuple(input_shape)
     if min(shape, default=1) < 1:
         raise ValueError(f"input_shape is {shape}; expected sizes of at least 1, without the batch")
-    graph = Graph(onnx)
+    graph = Graph(onnx, FORMS)
     sample = Tensor(backend.to_device(np.zeros((1, *shape), "float32"), network.device))
     try:
         with _evaluating(network), no_grad():
@@ -70,10 +71,11 @@ def export_onnx(
     except ValueError as error:
         raise ValueError(f"input_shape is {shape}, which does not fit: {error}") from error
     result = y.shape[1:]
-    if output_shape is not None:
+    if output_shape is not None and tuple(output_shape) != result:
         if math.prod(output_shape) != math.prod(result):
             raise ValueError(f"output_shape is {tuple(output_shape)}; the network makes {result}")
         result = tuple(output_shape)
+        graph.scope = "output."
         name = graph.reshape(name, result)
     if name == _INPUT:
         name = graph.add("Identity", name)

@@ -1,18 +1,15 @@
-"""The ONNX form of each layer, and the graph that they are put into.
-
-A form adds the nodes that compute its layer in evaluation mode, and gives the name of the result.
-"""
+"""An ONNX graph that grows layer by layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ganengine import backend
 from ganengine.backend import Array, Shape
-from ganengine.nn import Activation, BatchNorm, Dense, Dropout, Module, Sequential
+from ganengine.nn import Module, Sequential
 from ganengine.tensor import Tensor
 
 
@@ -28,22 +25,28 @@ class Site(NamedTuple):
     y_shape: Shape
 
 
+# Adds the nodes that compute a layer in evaluation mode, and gives the name of their output.
+Form: TypeAlias = "Callable[[Graph, Any, Site], str]"
+
+
 class Graph:
     """Nodes in the order of their computation, and the constants that they take.
 
     Args:
         onnx: The package.
+        forms: The form of each kind of layer; one that is derived from it may compute anything.
     """
 
-    def __init__(self, onnx: Any) -> None:
+    def __init__(self, onnx: Any, forms: Mapping[type[Module], Form]) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._onnx = onnx
-        self._scope = ""
+        self._forms = forms
+        self.scope = ""  # what the names of nodes and constants begin with
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output; gives the name of that output."""
-        name = f"{self._scope}{op}"
+        name = f"{self.scope}{op}"
         node = self._onnx.helper.make_node(op, inputs, [name], name=name, **attributes)
         self.nodes.append(node)
         return name
@@ -51,7 +54,7 @@ class Graph:
     def constant(self, name: str, value: Tensor | Array) -> str:
         """Add a constant; gives its name."""
         array = backend.to_device(value.data if isinstance(value, Tensor) else value, "cpu")
-        name = f"{self._scope}{name}"
+        name = f"{self.scope}{name}"
         array = np.ascontiguousarray(array)
         self.constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
@@ -76,13 +79,13 @@ class Graph:
             for number, part in layer.children():
                 x, value = self.layer(part, f"{name}{number}.", x, value)
             return x, value
-        form = _FORMS.get(type(layer))
+        form = self._forms.get(type(layer))
         if form is None:
-            known = ", ".join(kind.__name__ for kind in _FORMS)
+            known = ", ".join(kind.__name__ for kind in self._forms)
             place = f"layer {name[:-1]}, " if name else ""
             raise ExportError(f"{place}{layer!r}, has no ONNX form; what has one is {known}")
         y = layer(value)
-        self._scope = name
+        self.scope = name
         return form(self, layer, Site(x, value.shape, y.shape)), y
 
     def reshape(self, x: str, shape: Shape) -> str:
@@ -97,54 +100,3 @@ class Graph:
         if name == "leaky_relu":
             return self.add("LeakyRelu", x, alpha=slope)
         return self.add({"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}[name], x)
-
-
-Form = Callable[[Graph, Any, Site], str]
-_FORMS: dict[type[Module], Form] = {}
-_F = TypeVar("_F", bound=Form)
-
-
-def form_of(*kinds: type[Module]) -> Callable[[_F], _F]:
-    """Register the ONNX form of layers of exactly these classes."""
-
-    def register(form: _F) -> _F:
-        _FORMS.update(dict.fromkeys(kinds, form))
-        return form
-
-    return register
-
-
-@form_of(Dense)
-def _dense(graph: Graph, layer: Dense, at: Site) -> str:
-    y = graph.add("Gemm", at.x, *_weights(graph, layer), transB=1)
-    return graph.activation(y, layer.activation, layer.slope)
-
-
-@form_of(BatchNorm)
-def _batch_norm(graph: Graph, layer: BatchNorm, at: Site) -> str:
-    ones, zeros = np.ones(layer.features, "float32"), np.zeros(layer.features, "float32")
-    statistics = {
-        "gamma": ones if layer.gamma is None else layer.gamma,
-        "beta": zeros if layer.beta is None else layer.beta,
-        "running_mean": layer.running_mean,
-        "running_var": layer.running_var,
-    }
-    names = [graph.constant(name, value) for name, value in statistics.items()]
-    y = graph.add("BatchNormalization", at.x, *names, epsilon=layer.eps)
-    return graph.activation(y, layer.activation, layer.slope)
-
-
-@form_of(Activation)
-def _activation(graph: Graph, layer: Activation, at: Site) -> str:
-    return graph.activation(at.x, layer.name, layer.slope)
-
-
-@form_of(Dropout)
-def _dropout(graph: Graph, layer: Dropout, at: Site) -> str:
-    return at.x
-
-
-def _weights(graph: Graph, layer: Any) -> list[str]:
-    """The weight of a layer, and the bias if it has one."""
-    named = {"weight": layer.weight, "bias": layer.bias}
-    return [graph.constant(name, value) for name, value in named.items() if value is not None]
