@@ -8,54 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx_check import assert_same, onnx, ops
 
-from ganengine import Tensor, nn, no_grad
+from ganengine import Tensor, nn
 from ganengine.io import ExportError, export_onnx
-
-onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
-
-
-def shaken(network: nn.Module) -> nn.Module:
-    """The network, with every entry of its state different from what it begins with."""
-    rng = np.random.default_rng(0)
-    state = network.state_dict()
-    for array in state.values():
-        array += rng.uniform(0.1, 0.9, array.shape).astype("float32")
-    network.load_state_dict(state)
-    return network
-
-
-def run(path: Path, x: np.ndarray) -> np.ndarray:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (y,) = session.run(["output"], {"input": x})
-    return y
-
-
-def evaluated(network: nn.Module, x: np.ndarray) -> np.ndarray:
-    network.eval()
-    with no_grad():
-        y = network(Tensor(x)).numpy()
-    network.train()
-    return y
-
-
-def ops(path: Path) -> list[str]:
-    return [node.op_type for node in onnx.load(path).graph.node]
-
-
-def assert_same(network: nn.Module, path: Path, *shape: int, **options: Any) -> None:
-    """Export, and compare for batches of several sizes."""
-    export_onnx(shaken(network), path, input_shape=shape, **options)
-    rng = np.random.default_rng(1)
-    for batch in (1, 3, 0):
-        x = rng.standard_normal((batch, *shape)).astype("float32")
-        y, expected = run(path, x), evaluated(network, x)
-        assert y.shape == (batch, *options.get("output_shape", expected.shape[1:]))
-        np.testing.assert_allclose(y.reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
-        assert batch == 0 or np.abs(expected - expected.mean()).max() > 0.01
 
 
 @pytest.mark.parametrize("bias", [True, False])
