@@ -20,7 +20,7 @@ def shaken(network: nn.Module) -> nn.Module:
     rng = np.random.default_rng(0)
     state = network.state_dict()
     for array in state.values():
-        array += rng.uniform(0.1, 0.9, array.shape).astype("float32")
+        array += rng.uniform(-0.4, 0.4, array.shape).astype("float32")
     network.load_state_dict(state)
     return network
 

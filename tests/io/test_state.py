@@ -106,6 +106,53 @@ def test_names_of_networks_inside_networks() -> None:
     assert len(names) == 13
 
 
+def conv_network(seed: int = 0) -> nn.Sequential:
+    rng = np.random.default_rng(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 5, stride=2, padding=1, activation="leaky_relu", rng=rng),
+        nn.ConvTranspose2d(4, 6, 4, stride=2, padding=1, bias=False, rng=rng),
+        nn.BatchNorm(6, activation="relu"),
+        nn.UpsampleConv2d(6, 5, 3, padding=1, activation="tanh", rng=rng),
+        nn.MaxPool2d(2),
+        nn.UpsampleConv2d(5, 4, 3, padding=1, rng=rng),
+        nn.PixelShuffle(2),
+        nn.Flatten(),
+        nn.Dense(24 * 24, 2, rng=rng),
+    )
+
+
+def torch_conv_twin() -> Any:
+    torch = pytest.importorskip("torch")
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 5, stride=2, padding=1),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.ConvTranspose2d(4, 6, 4, stride=2, padding=1, bias=False),
+        torch.nn.BatchNorm2d(6),
+        torch.nn.ReLU(),
+        torch.nn.Upsample(scale_factor=2),
+        torch.nn.Conv2d(6, 5, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Upsample(scale_factor=2),
+        torch.nn.Conv2d(5, 4, 3, padding=1),
+        torch.nn.PixelShuffle(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(24 * 24, 2),
+    ).eval()
+
+
+def test_convolutions_to_torch_and_back(tmp_path: Path) -> None:
+    twin = torch_conv_twin()
+    from safetensors.torch import load_file as torch_load_file
+
+    one, other = shaken(conv_network()), conv_network(seed=1)
+    save_state_dict(one, tmp_path / "a.safetensors")
+    twin.load_state_dict(torch_load_file(tmp_path / "a.safetensors"), strict=True)
+    assert_same_output(one, twin, 2, 3, 8, 8)
+    load_state_dict(other, twin.state_dict())
+    assert_same_state(other, one)
+
+
 def test_to_torch(tmp_path: Path) -> None:
     twin = torch_twin()
     from safetensors.torch import load_file as torch_load_file

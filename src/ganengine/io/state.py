@@ -2,7 +2,8 @@
 
 Arrays need no change, for layouts are PyTorch's. Names differ in two ways: PyTorch calls the gamma
 and beta of a batch normalisation weight and bias, and an activation, which ganengine fuses into the
-layer before it, is a layer of its own there, and so counts in the numbers of those behind it.
+layer before it, is a layer of its own there, and so counts in the numbers of those behind it. So
+does the upsampling before a convolution, which ``UpsampleConv2d`` does itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ganengine import backend
 from ganengine.backend import Array
 from ganengine.io.atomic import atomic_file
 from ganengine.io.checkpoint import CheckpointError, opened
-from ganengine.nn import BatchNorm, Module, Sequential
+from ganengine.nn import BatchNorm, Module, Sequential, UpsampleConv2d
 
 Layout = Literal["torch", "ganengine"]
 
@@ -120,6 +121,7 @@ def _pairs(module: Module, own: str, theirs: str, separate: bool) -> Iterator[tu
             yield own + name, theirs + renamed.get(name, name)
     place = 0
     for name, child in children.items():
+        place += isinstance(child, UpsampleConv2d)  # there, the upsampling is a layer before it
         called = str(place) if isinstance(module, Sequential) else name
         yield from _pairs(child, f"{own}{name}.", f"{theirs}{called}.", separate)
         place += 1 + (separate and getattr(child, "activation", "linear") != "linear")
