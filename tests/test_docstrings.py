@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the kernels run."""
+"""The examples in the docstrings run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import pkgutil
 
 import pytest
 
-from ganengine import kernels
+from ganengine import data, io, kernels
 
 MODULES = [module.name for module in pkgutil.iter_modules(kernels.__path__)]
+AROUND = [
+    f"{package.__name__}.{module.name}"
+    for package in (data, io)
+    for module in pkgutil.iter_modules(package.__path__)
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -19,3 +24,10 @@ def test_examples(name: str) -> None:
     results = doctest.testmod(module)
     assert results.failed == 0
     assert name.startswith("_") or results.attempted > 0
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_examples_of_data_and_files(name: str) -> None:
+    if name == "ganengine.io.onnx_file":
+        pytest.importorskip("onnx")
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
