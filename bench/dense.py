@@ -26,6 +26,8 @@ from ganengine.bench.report import save
 from ganengine.nn import Dense
 
 RESULTS = Path(__file__).parent / "results"
+# Threads of another library spin for a while after its work; no turn may start among them.
+REST = 0.01
 SIDES = ("ganengine", "numpy", "torch") if package_version("torch") else ("ganengine", "numpy")
 Work = Callable[[], object]
 
@@ -124,6 +126,7 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name in todo}
         for _ in range(arguments.rounds):
             for name, work in todo.items():
+                time.sleep(REST)
                 times[name].append(seconds_each(work, arguments.seconds))
             peaks.append(fma_peak(arguments.seconds) / 1e9)
         product = 2 * shape.batch * shape.in_features * shape.out_features

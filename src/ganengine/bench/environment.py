@@ -23,7 +23,7 @@ def environment() -> dict[str, Any]:
         "cpu": cpu_model(),
         "processors": len(processors()),
         "instruction_set": backend.native("cpu").instruction_set(),
-        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "os": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {
             "ganengine": __version__,

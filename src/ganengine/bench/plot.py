@@ -69,7 +69,7 @@ def _panel(axes: Any, result: Result) -> None:
     for label, (name, _, _) in zip(axes.get_yticklabels(), bars, strict=True):
         label.set_fontweight("bold" if name == NAMES["ganengine"] else "normal")
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.42 * longest)
+    axes.set_xlim(0, 1.6 * longest)  # room for the labels
     axes.set_xticks([])
     axes.tick_params(length=0)
     for side in ("top", "right", "bottom"):
