@@ -4,8 +4,8 @@
 
 Every convolution of the recipes: forwards (with bias and activation), the gradient of the input,
 and the gradients of weight and bias (both with the gradient of the activation). PyTorch (oneDNN)
-computes the same in NCHW and in channels-last order; an enlarging convolution is ``interpolate``
-and ``conv2d`` there. Everyone has one turn per round; ratios are medians of the rounds' ratios against
+computes the same in NCHW and channels-last order; an enlarging convolution is ``interpolate`` and
+``conv2d`` there. Everyone has one turn per round; ratios are medians of the rounds' ratios against
 the faster order of that round's PyTorch, GFLOP/s are medians, and count the multiply-adds that the
 layer needs here.
 """

@@ -42,6 +42,7 @@ VALID: dict[str, Callable[[], Arguments]] = {
         "beta1": 0.9,
         "beta2": 0.999,
         "eps": 1e-8,
+        "weight_decay": 0.01,
     },
     "affine": lambda: {"x": draw(3, 4), "scale": 2.0, "shift": 1.0, "out": draw(3, 4)},
     "batch_norm": lambda: {

@@ -82,7 +82,7 @@
     KERNEL(adam_step, (float* param, const float* grad, float* m, float* v, /* [count] */          \
                        int64_t* steps_done,  /* [1], incremented; or null: `step` counts */        \
                        int64_t step, int64_t count, double lr, double beta1, double beta2,         \
-                       double eps))                                                                \
+                       double eps, double weight_decay))                                           \
     KERNEL(sgd_step, (float* param, const float* grad, float* velocity, /* [count] */              \
                       int64_t count, float lr, float momentum))                                    \
     KERNEL(ema_step, (float* average, const float* param, /* [count] */                            \

@@ -1,6 +1,7 @@
 // What the optimisers do to one parameter, for a float or a vector of them.
 //
-//   adam  m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2           (Kingma and Ba 2015, alg. 1)
+//   adam  g += weight_decay p,
+//         m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2           (Kingma and Ba 2015, alg. 1)
 //         p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //   sgd   u = momentum u + g,  p -= lr u
 //   ema   a = decay a + (1 - decay) p
@@ -22,11 +23,12 @@ struct AdamRates {
     float root;          // 1 / sqrt(1 - b2^t)
     float new_m, new_v;  // 1 - b1, 1 - b2
     float eps;
+    float weight_decay;
 };
 
 // The powers are taken by squaring: products alone, which take a GPU a fraction of pow's time.
 GE_HOST_DEVICE static inline AdamRates adam_rates(int64_t t, double lr, double beta1, double beta2,
-                                                  double eps) {
+                                                  double eps, double weight_decay) {
     double power1 = 1.0, power2 = 1.0, square1 = beta1, square2 = beta2;
     for (auto bits = static_cast<uint64_t>(t); bits != 0; bits >>= 1) {
         if (bits & 1) power1 *= square1, power2 *= square2;
@@ -36,11 +38,13 @@ GE_HOST_DEVICE static inline AdamRates adam_rates(int64_t t, double lr, double b
             .root = static_cast<float>(1.0 / ::sqrt(1.0 - power2)),
             .new_m = static_cast<float>(1.0 - beta1),
             .new_v = static_cast<float>(1.0 - beta2),
-            .eps = static_cast<float>(eps)};
+            .eps = static_cast<float>(eps),
+            .weight_decay = static_cast<float>(weight_decay)};
 }
 
 template <class T>
 GE_HOST_DEVICE static inline void adam_update(T& p, T& m, T& v, T g, const AdamRates& with) {
+    g = g + with.weight_decay * p;
     m = (m - with.new_m * m) + with.new_m * g;
     v = (v - with.new_v * v) + with.new_v * g * g;
     p = p - with.rate * m / (Math<T>::square_root(v) * with.root + with.eps);

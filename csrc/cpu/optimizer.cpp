@@ -13,8 +13,9 @@ void adam_step(float* param,       // [count]
                float* m,           // [count]
                float* v,           // [count]
                int64_t* steps_done, int64_t step, int64_t count, double lr, double beta1,
-               double beta2, double eps) {
-    const AdamRates rates = adam_rates(steps_done ? *steps_done + 1 : step, lr, beta1, beta2, eps);
+               double beta2, double eps, double weight_decay) {
+    const AdamRates rates =
+        adam_rates(steps_done ? *steps_done + 1 : step, lr, beta1, beta2, eps, weight_decay);
     parallel_vectors(count, kManyToCompute, [&](int64_t i, int lanes) {
         Vec p = load(param + i, lanes), mean = load(m + i, lanes), square = load(v + i, lanes);
         adam_update(p, mean, square, load(grad + i, lanes), rates);

@@ -45,11 +45,11 @@ struct Adam {
     using Rates = AdamRates;
     std::int64_t* steps_done;  // [1], or null: `step` counts
     std::int64_t step;
-    double lr, beta1, beta2, eps;
+    double lr, beta1, beta2, eps, weight_decay;
 
     __device__ Rates rates() const {
         const std::int64_t t = steps_done == nullptr ? step : next_update(steps_done);
-        return adam_rates(t, lr, beta1, beta2, eps);
+        return adam_rates(t, lr, beta1, beta2, eps, weight_decay);
     }
     __device__ static void update(float (&x)[kArrays], const Rates& with) {
         adam_update(x[0], x[1], x[2], x[3], with);
@@ -159,9 +159,9 @@ void run(const Rule& rule, std::int64_t count, cudaStream_t stream, Array*... da
 
 void launch_adam_step(float* param, const float* grad, float* m, float* v, int64_t* steps_done,
                       int64_t step, int64_t count, double lr, double beta1, double beta2,
-                      double eps, cudaStream_t stream) {
+                      double eps, double weight_decay, cudaStream_t stream) {
     if (count == 0 && steps_done == nullptr) return;
-    const Adam rule = {steps_done, step, lr, beta1, beta2, eps};
+    const Adam rule = {steps_done, step, lr, beta1, beta2, eps, weight_decay};
     run(rule, count, stream, param, m, v, grad);
 }
 

@@ -13,6 +13,7 @@ from ganengine.nn.module import Module
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1), with the bias correction of the paper.
 
+    ``g <- g + weight_decay p``,
     ``m <- b1 m + (1 - b1) g``, ``v <- b2 v + (1 - b2) g^2``,
     ``p <- p - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)``.
 
@@ -21,7 +22,10 @@ class Adam:
         lr: learning rate.
         beta1, beta2: decay of the moments.
         eps: added to the denominator.
+        weight_decay: of an L2 penalty on all parameters.
     """
+
+    state_names = ("m", "v", "steps")  # of arrays(), in checkpoints
 
     def __init__(
         self,
@@ -31,12 +35,14 @@ class Adam:
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
+        weight_decay: float = 0.0,
     ):
         self.network = network
         self.lr = check.number("lr", lr, low=0.0)
         self.beta1 = check.number("beta1", beta1, low=0.0, high=1.0, open_high=True)
         self.beta2 = check.number("beta2", beta2, low=0.0, high=1.0, open_high=True)
         self.eps = check.number("eps", eps, low=0.0)
+        self.weight_decay = check.number("weight_decay", weight_decay, low=0.0)
         parameters = network.flat()[0].flat
         self.m = _zeros_like(parameters)
         self.v = _zeros_like(parameters)
@@ -55,6 +61,7 @@ class Adam:
             beta1=self.beta1,
             beta2=self.beta2,
             eps=self.eps,
+            weight_decay=self.weight_decay,
         )
 
     def arrays(self) -> list[Array]:
@@ -70,6 +77,8 @@ class SGD:
         lr: learning rate.
         momentum: in [0, 1).
     """
+
+    state_names = ("velocity",)  # of arrays(), in checkpoints
 
     def __init__(self, network: Module, *, lr: float, momentum: float = 0.0):
         self.network = network

@@ -29,7 +29,7 @@ def small(**changes: object) -> Recipe:
             nn.Dense(24, 1, rng=rng),
         )
 
-    settings = {"batch_size": 16, "ema_decay": 0.9, "epochs": 1, "latent_size": 8}
+    settings = {"flat": True, "batch_size": 16, "ema_decay": 0.9, "epochs": 1, "latent_size": 8}
     return Recipe(
         name="small",
         summary="for tests",

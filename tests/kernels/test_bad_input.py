@@ -45,6 +45,7 @@ NUMBERS = {
     "beta2": (-0.1, 1.0, np.nan),
     "decay": (-0.1, 1.1, np.nan),
     "scale": (np.nan, np.inf),
+    "weight_decay": (-0.1, np.nan),
     "shift": (np.nan, -np.inf),
 }
 NAMES = ("activation", "op", "reduction")

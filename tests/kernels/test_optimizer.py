@@ -95,12 +95,13 @@ def test_adam_as_pytorch() -> None:
     torch = pytest.importorskip("torch")
     param, m, v = state(50)
     theirs = torch.nn.Parameter(torch.tensor(param))
-    optimizer = torch.optim.Adam([theirs], lr=2e-2, betas=(0.5, 0.99), eps=1e-6)
+    rates = {"lr": 2e-2, "eps": 1e-6, "weight_decay": 0.1}
+    optimizer = torch.optim.Adam([theirs], betas=(0.5, 0.99), **rates)
     for step in range(1, 11):
         grad = draw(50, seed=step)
         theirs.grad = torch.tensor(grad)
         optimizer.step()
-        kernels.adam_step(param, grad, m, v, step, lr=2e-2, beta1=0.5, beta2=0.99, eps=1e-6)
+        kernels.adam_step(param, grad, m, v, step, beta1=0.5, beta2=0.99, **rates)
     np.testing.assert_allclose(param, theirs.detach().numpy(), rtol=1e-6, atol=1e-6)
 
 

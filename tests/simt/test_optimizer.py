@@ -13,7 +13,7 @@ from ganengine import reference
 OF_ONE_BLOCK = 1024  # parameters
 # Beside and on multiples of 4 and of a block.
 SIZES = (1, 2, 3, 31, 33, 100, 129, 784, OF_ONE_BLOCK, OF_ONE_BLOCK + 1, 2500)
-ADAM = {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+ADAM = {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1}
 
 
 def out(run: Any, values: Array) -> Any:
@@ -25,7 +25,7 @@ def adam(
     run: Any, param: Array, grad: Array, m: Array, v: Array, step: int | Array, **options: float
 ) -> Any:
     """[param, m, v] as they became, and the count where `step` is the array with it."""
-    numbers = (options[name] for name in ("lr", "beta1", "beta2", "eps"))
+    numbers = (options.get(name, 0.0) for name in ADAM)
     clock = (None, step) if isinstance(step, int) else (out(run, step), 0)
     arrays = (out(run, param), grad, out(run, m), out(run, v))
     return run("adam_step", *arrays, *clock, param.size, *numbers)

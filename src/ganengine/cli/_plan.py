@@ -56,11 +56,13 @@ def _plan_new(request: Request) -> Plan:
     device = pick_device(request.device)
     precision = request.precision or "tf32"
     backend.set_precision(precision)
+    if request.data is None and not recipe.data:
+        raise RequestError(f"{recipe.name} has no data set of its own; give one with --data")
     if request.data is None and request.draw_if_missing:
         dataset = data.load_or_draw(recipe.data)
     else:
         dataset = _load(request.data or recipe.data, recipe, request.fit, request.crop)
-    _check_shape(recipe, dataset)
+    _check_fits(recipe, dataset)
     seed = request.seed or 0
     if seed >= 2**64:
         raise RequestError(f"--seed is {seed}; it can be from 0 to {2**64 - 1}")
@@ -142,7 +144,14 @@ def _length(
     )
 
 
-def _check_shape(recipe: Recipe, dataset: data.Dataset) -> None:
+def _check_fits(recipe: Recipe, dataset: data.Dataset) -> None:
+    if recipe.classes and dataset.labels is None:
+        raise RequestError(f"{recipe.name} learns by label, and {dataset.name} has no labels")
+    if recipe.classes and dataset.labels is not None and dataset.labels.max() >= recipe.classes:
+        raise RequestError(
+            f"{recipe.name} has labels 0 to {recipe.classes - 1}; "
+            f"those of {dataset.name} go up to {dataset.labels.max()}"
+        )
     if dataset.image_shape != recipe.image_shape:
         raise RequestError(
             f"{recipe.name} learns images of shape {recipe.image_shape}; "

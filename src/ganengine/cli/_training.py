@@ -31,8 +31,16 @@ def start(request: Request) -> None:
     )
     first, begun = gan.step, time.perf_counter()
     with patient() as signalled, display:
-        images, every = plan.dataset.images, plan.every
-        done = fit(gan, images, plan.run, plan.steps, every=every, watcher=display, stop=signalled)
+        done = fit(
+            gan,
+            plan.dataset.images,
+            plan.run,
+            plan.steps,
+            labels=plan.dataset.labels,
+            every=plan.every,
+            watcher=display,
+            stop=signalled,
+        )
     seconds = time.perf_counter() - begun
     if not done and signalled.received is not None:
         console.print(f"\n[yellow]Stopped at step {gan.step:,}; everything is saved.[/] Go on with")

@@ -22,6 +22,13 @@ def sample(
         Path,
         typer.Option(help="A .png shows a grid; a .npy holds float32 (N, C, H, W) in \\[0, 1]."),
     ] = Path("samples.png"),
+    label: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of all images, for a conditional GAN. [dim]Default: one after the other.[/]",
+        ),
+    ] = None,
     checkpoint: CheckpointOption = "best",
     device: options.DeviceOption = "auto",
 ) -> None:
@@ -35,7 +42,7 @@ def sample(
     if not out.parent.is_dir():
         raise RequestError(f"--out {out}: there is no folder {out.parent}")
     gan = load_trained(run, checkpoint, device)
-    _write(out, gan.sample(count, seed=seed))
+    _write(out, gan.sample(count, seed=seed, label=label))
     output().print(f"{count:,} images of step {gan.step:,} are in {out}", markup=False)
 
 

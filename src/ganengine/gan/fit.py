@@ -55,6 +55,7 @@ def fit(
     run: Run,
     steps: int,
     *,
+    labels: NDArray[np.int64] | None = None,
     every: Cadence | None = None,
     watcher: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -69,6 +70,7 @@ def fit(
         images: The data set, uint8 (N, C, H, W).
         run: Where to write.
         steps: The step to stop after, counted from the beginning of the run.
+        labels: Of the images, (N,), for a conditional GAN.
         every: How often to write samples and checkpoints; by default :func:`cadence`.
         watcher: Hears what happens.
         stop: Asked several times a second; True ends the training early, with a checkpoint.
@@ -94,7 +96,7 @@ def fit(
     """
     watcher = watcher or Watcher()
     every = every or cadence(steps, gan.recipe.steps_per_epoch(len(images)))
-    gan.attach(images)
+    gan.attach(images, labels)
     history = run.history(METRICS, gan.step)
     if gan.step == 0:
         run.save_samples(0, gan.sample(_SAMPLES))

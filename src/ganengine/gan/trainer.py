@@ -12,7 +12,7 @@ from ganengine.backend import Array
 from ganengine.capture import Program, capture
 from ganengine.gan.losses import discriminator_loss, generator_loss
 from ganengine.nn import BatchNorm, Sequential
-from ganengine.optim import Adam
+from ganengine.optim import SGD, Adam
 from ganengine.random import Counter, Generator
 from ganengine.recipes import Recipe
 from ganengine.reference.random import Offset
@@ -67,22 +67,28 @@ class GAN:
         labels = np.zeros((2 * batch, 1), "float32")
         labels[:batch] = recipe.real_label
         self._labels = self._place(labels)
-        self._batch = self._place(
-            np.zeros((2 * batch, int(np.prod(recipe.image_shape))), "float32")
-        )
+        shape = (int(np.prod(recipe.image_shape)),) if recipe.flat else recipe.image_shape
+        self._batch = self._place(np.zeros((2 * batch, *shape), "float32"))
+        self._batch_labels = self._place(np.zeros((2 * batch, recipe.classes), "float32"))
         self._images: Array | None = None
+        self._one_hot: Array | None = None
+        self._steps_per_epoch = 1
         self.data_spread = 1.0
         self._program: Program | None = None
 
-    def attach(self, images: np.ndarray[Any, Any]) -> None:
+    def attach(
+        self, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any] | None = None
+    ) -> None:
         """Make a data set resident and capture the training step on it.
 
         Args:
             images: uint8 (N, C, H, W) of the recipe's image shape.
+            labels: integers (N,), which a conditional recipe needs.
 
         Raises:
             TypeError: images are not uint8.
-            ValueError: images have another shape, or there are none.
+            ValueError: images have another shape, or there are none; labels are missing, too few
+                or none of the recipe's classes.
         """
         shape = self.recipe.image_shape
         if images.dtype != "uint8":
@@ -93,17 +99,50 @@ class GAN:
                 f"least 1, got {images.shape}"
             )
         used = images[: self.recipe.train_images]
-        used = np.ascontiguousarray(used).reshape(len(used), -1)
+        used = np.ascontiguousarray(used).reshape(len(used), *self._batch.shape[1:])
+        one_hot = self._check_labels(labels, len(images))
         self._images = self._place(used)
+        self._one_hot = self._place(one_hot[: len(used)])
+        self._steps_per_epoch = self.recipe.steps_per_epoch(len(images))
         # How much a pixel differs from image to image, for telling collapse from variety.
         self.data_spread = max(float((used[:1000] / 255.0).std(axis=0).mean()), 1e-6)
+        self._use_rates()
+        self._capture()
+
+    def _capture(self) -> None:
         networks = [self.generator, self.discriminator, self.g_optimizer, self.d_optimizer]
         if self.average is not None:
             networks.append(self.average)
         counters = [self.noise, self.position, self.steps_done, self.history]
-        self._program = capture(
-            self._step, [*networks, *counters, self._images, self._labels, self._batch]
-        )
+        data = [self._images, self._one_hot, self._labels, self._batch, self._batch_labels]
+        self._program = capture(self._step, [*networks, *counters, *data])
+
+    def _use_rates(self) -> bool:
+        """Give the optimisers the rates of this epoch; whether they changed."""
+        if self.recipe.schedule is None:
+            return False
+        rates = self.recipe.schedule(self.step // self._steps_per_epoch, self._steps_per_epoch)
+        changed = False
+        for optimizer in (self.g_optimizer, self.d_optimizer):
+            for name, value in rates._asdict().items():
+                if getattr(optimizer, name, value) != value:
+                    setattr(optimizer, name, value)
+                    changed = True
+        return changed
+
+    def _check_labels(self, labels: np.ndarray[Any, Any] | None, count: int) -> Array:
+        """The labels one-hot, uint8 (N, classes)."""
+        classes = self.recipe.classes
+        if not classes:
+            return np.zeros((count, 0), "uint8")
+        if labels is None:
+            raise ValueError(f"labels must be given: {self.recipe.name} is conditional")
+        if labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
+            raise ValueError(
+                f"labels must be {count} integers from 0 to {classes - 1}, got shape "
+                f"{labels.shape} from {labels.min()} to {labels.max()}"
+            )
+        return np.eye(classes, dtype="uint8")[labels]
 
     @property
     def program(self) -> Program:
@@ -123,34 +162,58 @@ class GAN:
         """
         program = self.program
         history = np.empty((steps, len(METRICS)), "float32")
-        for done in range(0, steps, _HISTORY):
+        done = 0
+        while done < steps:
             count = min(_HISTORY, steps - done)
+            if self.recipe.schedule is not None:  # its rates hold for one epoch
+                if self._use_rates():
+                    self._capture()
+                    program = self.program
+                count = min(count, self._steps_per_epoch - self.step % self._steps_per_epoch)
             program.run(count)
             rows = np.arange(self.step, self.step + count) % _HISTORY
             history[done : done + count] = backend.to_device(self.history, "cpu")[rows]
             self.step += count
+            done += count
         return history
 
-    def sample(self, count: int, *, seed: int = 0, averaged: bool = True) -> Array:
+    def sample(
+        self, count: int, *, seed: int = 0, averaged: bool = True, label: int | None = None
+    ) -> Array:
         """Generate images, without touching the state of training.
 
         Args:
             count: how many.
             seed: of the noise; the same seed gives the same images.
             averaged: from the averaged generator, if the recipe has one.
+            label: of all images of a conditional GAN; None takes one label after the other.
 
         Returns:
             float32 (count, C, H, W) in [0, 1] on the host.
+
+        Raises:
+            ValueError: the recipe has no such label.
         """
+        labels = self._sample_labels(count, label)
         network = self.average if averaged and self.average is not None else self.generator
         low, high = self.recipe.value_range
         network.eval()
         with no_grad():
             z = self._latent(Generator(seed, self.device), count)
-            images = backend.to_device(network(Tensor(z)).data, "cpu")
+            images = backend.to_device(network(Tensor(z), labels).data, "cpu")
         network.train()
         unit = np.clip((images - low) / (high - low), 0.0, 1.0)
         return unit.reshape(count, *self.recipe.image_shape)
+
+    def _sample_labels(self, count: int, label: int | None) -> Tensor | None:
+        classes = self.recipe.classes
+        if label is not None and not 0 <= label < classes:
+            known = f"labels 0 to {classes - 1}" if classes else "no labels"
+            raise ValueError(f"label is {label}; {self.recipe.name} has {known}")
+        if not classes:
+            return None
+        chosen = np.arange(count) % classes if label is None else np.full(count, label)
+        return Tensor(self._place(np.eye(classes, dtype="float32")[chosen]))
 
     def step_inputs(self) -> tuple[Array, Array]:
         """What the next step will draw first: its real batch and its noise, on the host.
@@ -194,20 +257,18 @@ class GAN:
     def _step(self) -> None:
         recipe, batch = self.recipe, self.recipe.batch_size
         for _ in range(recipe.d_steps):
-            self._draw_images(self.position.take(batch), self._batch[:batch])
+            labels = self._draw_batch()
             z = self._latent(self.noise, batch)
             if recipe.same_noise:
-                fake = self.generator.forward(Tensor(z), out=self._batch[batch:])
+                fake = self.generator.forward(Tensor(z), labels, out=self._batch[batch:])
             else:
                 with no_grad():
-                    fake = self.generator.forward(Tensor(z), out=self._batch[batch:])
-            d_loss, logits = self._discriminate()
-            self.discriminator.zero_grad()
-            d_loss.backward(inputs=self.discriminator.parameters())
-            self.d_optimizer.step()
+                    fake = self.generator.forward(Tensor(z), labels, out=self._batch[batch:])
+            d_loss, logits = self._update_discriminator(labels)
         if not recipe.same_noise:
-            fake = self.generator(Tensor(self._latent(self.noise, batch)))
-        g_loss = generator_loss(self.discriminator, fake, recipe.loss)
+            z = self._latent(self.noise, recipe.g_batch_size or batch)
+            fake = self.generator(Tensor(z), labels)
+        g_loss = generator_loss(self.discriminator, fake, recipe.loss, labels)
         self.generator.zero_grad()
         g_loss.backward(inputs=self.generator.parameters())
         self.g_optimizer.step()
@@ -215,22 +276,38 @@ class GAN:
         row = self.steps_done.take(1)
         kernels.record((d_loss.data, g_loss.data), logits, self.history, row)
 
-    def _discriminate(self) -> tuple[Tensor, tuple[Array, Array]]:
-        """The discriminator's loss on the batch (real plus fake part), and its logits on both."""
-        batch = self.recipe.batch_size
-        real, fake = self._batch[:batch], self._batch[batch:]
-        if any(isinstance(layer, BatchNorm) for layer in self.discriminator):
-            # Batch statistics must not mix real and generated images.
-            loss, on_real = discriminator_loss(
-                self.discriminator, Tensor(real), self.recipe.real_label
+    def _update_discriminator(self, labels: Tensor | None) -> tuple[Tensor, tuple[Array, Array]]:
+        """Update D on the batch: its loss (real plus fake part), and its logits on both parts."""
+        recipe, batch = self.recipe, self.recipe.batch_size
+        halves = (self._batch[:batch], recipe.real_label), (self._batch[batch:], 0.0)
+        if not recipe.separate_updates and not self._discriminator_has_batch_norm():
+            # The mean runs over twice the batch, so two of it are the sum of both parts' means.
+            both = Tensor(self._batch_labels) if recipe.classes else None
+            loss, logits = discriminator_loss(
+                self.discriminator, Tensor(self._batch), self._labels, both, scale=2.0
             )
-            more, on_fake = discriminator_loss(self.discriminator, Tensor(fake), 0.0)
-            return loss + more, (on_real, on_fake)
-        # The mean runs over twice the batch, so two of it are the sum of both parts' means.
-        loss, logits = discriminator_loss(
-            self.discriminator, Tensor(self._batch), self._labels, scale=2.0
-        )
-        return loss, (logits[:batch], logits[batch:])
+            self._descend(loss)
+            return loss, (logits[:batch], logits[batch:])
+        # Batch statistics must not mix real and generated images.
+        losses, verdicts = [], []
+        for images, target in halves:
+            loss, logits = discriminator_loss(self.discriminator, Tensor(images), target, labels)
+            if recipe.separate_updates:
+                self._descend(loss)
+            losses.append(loss)
+            verdicts.append(logits)
+        total = losses[0] + losses[1]
+        if not recipe.separate_updates:
+            self._descend(total)
+        return total, (verdicts[0], verdicts[1])
+
+    def _descend(self, loss: Tensor) -> None:
+        self.discriminator.zero_grad()
+        loss.backward(inputs=self.discriminator.parameters())
+        self.d_optimizer.step()
+
+    def _discriminator_has_batch_norm(self) -> bool:
+        return any(isinstance(module, BatchNorm) for module in self.discriminator.modules())
 
     def _update_average(self) -> None:
         decay = self.recipe.ema_decay
@@ -241,6 +318,25 @@ class GAN:
         for average, value in ((averages, parameters), (average_buffers, buffers)):
             if value.flat.size:
                 kernels.ema_step(average.flat, value.flat, decay=decay, step=self.steps_done.value)
+
+    def _draw_batch(self) -> Tensor | None:
+        """Put the next real images and all labels into the batch; returns the labels of a half."""
+        batch = self.recipe.batch_size
+        position = self.position.take(batch)
+        self._draw_images(position, self._batch[:batch])
+        if not self.recipe.classes:
+            return None
+        for half in (self._batch_labels[:batch], self._batch_labels[batch:]):
+            kernels.gather_shuffled(
+                self._one_hot,
+                batch,
+                seed=self.seed,
+                position=position,
+                scale=1.0,
+                shift=0.0,
+                out=half,
+            )
+        return Tensor(self._batch_labels[:batch])
 
     def _draw_images(self, position: Offset, out: Array | None) -> Array:
         if self._images is None:
@@ -258,8 +354,8 @@ class GAN:
 
     def _latent(self, generator: Generator, count: int) -> Array:
         shape = (count, self.recipe.latent_size)
-        if self.recipe.latent == "uniform":
-            return generator.uniform(shape, -1.0, 1.0)
+        if self.recipe.latent != "normal":
+            return generator.uniform(shape, -1.0 if self.recipe.latent == "uniform" else 0.0, 1.0)
         return generator.normal(shape)
 
     def _build(self, factory: Any, stream: int) -> Sequential:
@@ -267,9 +363,18 @@ class GAN:
         network.to(self.device)
         return network
 
-    def _optimizer(self, network: Sequential) -> Adam:
+    def _optimizer(self, network: Sequential) -> Adam | SGD:
         recipe = self.recipe
-        return Adam(network, lr=recipe.lr, beta1=recipe.beta1, beta2=recipe.beta2, eps=recipe.eps)
+        if recipe.optimizer == "sgd":
+            return SGD(network, lr=recipe.lr, momentum=recipe.momentum)
+        return Adam(
+            network,
+            lr=recipe.lr,
+            beta1=recipe.beta1,
+            beta2=recipe.beta2,
+            eps=recipe.eps,
+            weight_decay=recipe.weight_decay,
+        )
 
     def _place(self, array: Array) -> Array:
         return backend.to_device(array, self.device)
@@ -284,7 +389,7 @@ class GAN:
             for name, array in [*named, *network.named_buffers()]:
                 state[f"{prefix}.{name}"] = array
         for prefix, optimizer in (("g", self.g_optimizer), ("d", self.d_optimizer)):
-            for name, array in zip(("m", "v", "steps"), optimizer.arrays(), strict=True):
+            for name, array in zip(optimizer.state_names, optimizer.arrays(), strict=True):
                 state[f"{prefix}_optimizer.{name}"] = array
         state["noise"] = self.noise.blocks.value
         state["position"] = self.position.value

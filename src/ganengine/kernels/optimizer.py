@@ -21,9 +21,11 @@ def adam_step(
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
+    weight_decay: float = 0.0,
 ) -> None:
     """One update of Adam, in place (Kingma and Ba 2015, algorithm 1).
 
+    ``g <- g + weight_decay p`` (the gradient of an L2 penalty),
     ``m <- b1 m + (1 - b1) g``, ``v <- b2 v + (1 - b2) g^2``,
     ``p <- p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)``.
 
@@ -36,6 +38,7 @@ def adam_step(
         lr: learning rate, at least 0.
         beta1, beta2: decay of the moments, in [0, 1).
         eps: added to the denominator, at least 0.
+        weight_decay: at least 0.
 
     Raises:
         TypeError: an argument has the wrong dtype.
@@ -63,12 +66,12 @@ def adam_step(
     beta1 = check.number("beta1", beta1, low=0.0, high=1.0, open_high=True)
     beta2 = check.number("beta2", beta2, low=0.0, high=1.0, open_high=True)
     eps = check.number("eps", eps, low=0.0)
+    weight_decay = check.number("weight_decay", weight_decay, low=0.0)
+    rates = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
     if implementation() == "reference":
-        return reference.adam_step(
-            param, grad, m, v, step, lr=lr, beta1=beta1, beta2=beta2, eps=eps
-        )
+        return reference.adam_step(param, grad, m, v, step, **rates)
     clock = (None, step) if numbered else (step, 0)
-    launch("adam_step", param, grad, m, v, *clock, param.size, lr, beta1, beta2, eps)
+    launch("adam_step", param, grad, m, v, *clock, param.size, *rates.values())
     return None
 
 

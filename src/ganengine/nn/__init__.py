@@ -3,7 +3,9 @@
 from ganengine.nn import functional, init
 from ganengine.nn.conv import Conv2d, ConvTranspose2d, UpsampleConv2d
 from ganengine.nn.embedding import Embedding
+from ganengine.nn.labels import JoinLabels
 from ganengine.nn.layers import Activation, BatchNorm, Dense, Dropout, Sequential
+from ganengine.nn.maxout import Maxout
 from ganengine.nn.module import Module
 from ganengine.nn.shape import AvgPool2d, Flatten, MaxPool2d, PixelShuffle, Reshape
 
@@ -17,7 +19,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "JoinLabels",
     "MaxPool2d",
+    "Maxout",
     "Module",
     "PixelShuffle",
     "Reshape",

@@ -10,6 +10,7 @@ from ganengine.backend import Array
 from ganengine.kernels import _check as check
 from ganengine.nn import functional, init
 from ganengine.nn.init import Initializer
+from ganengine.nn.labels import JoinLabels
 from ganengine.nn.module import Module
 from ganengine.nn.weighted import Weighted
 from ganengine.random import Generator
@@ -189,16 +190,36 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
-        """``out``: where a last layer with a weight writes its result."""
-        for layer in self.layers[:-1]:
-            x = layer(x)
+    def __call__(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.forward(x, labels)
+
+    def forward(
+        self, x: Tensor, labels: Tensor | None = None, *, out: Array | None = None
+    ) -> Tensor:
+        """The last layer's result.
+
+        Args:
+            x: what the first layer takes.
+            labels: what each :class:`JoinLabels` gets as well.
+            out: where a last layer with a weight writes its result.
+        """
+        x = self.body(x, labels)
         last = self.layers[-1]
         if out is None:
-            return last(x)
+            return self._apply(last, x, labels)
         if not isinstance(last, Weighted):
             raise ValueError(f"out needs a last layer with a weight, not {last!r}")
         return last.forward(x, out=out)
+
+    def body(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the last layer gets."""
+        for layer in self.layers[:-1]:
+            x = self._apply(layer, x, labels)
+        return x
+
+    @staticmethod
+    def _apply(layer: Module, x: Tensor, labels: Tensor | None) -> Tensor:
+        return layer(x, labels) if isinstance(layer, JoinLabels) else layer(x)
 
     def __repr__(self) -> str:
         return "Sequential(" + ", ".join(map(repr, self.layers)) + ")"

@@ -1,11 +1,30 @@
 """The systems that ganengine trains, one file each."""
 
-from ganengine.recipes import mlp_128, mlp_500, mnist
+from ganengine.recipes import (
+    cdcgan_mnist,
+    cgan,
+    dcgan_64,
+    dcgan_mnist,
+    infogan_net,
+    keras_dcgan,
+    mlp_128,
+    mlp_500,
+    mnist,
+)
 from ganengine.recipes._recipe import Recipe
 
-_RECIPES: dict[str, Recipe] = {
-    module.RECIPE.name: module.RECIPE for module in (mnist, mlp_128, mlp_500)
-}
+_MODULES = (
+    mnist,
+    mlp_128,
+    mlp_500,
+    keras_dcgan,
+    dcgan_mnist,
+    dcgan_64,
+    infogan_net,
+    cgan,
+    cdcgan_mnist,
+)
+_RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 
 
 def names() -> list[str]:

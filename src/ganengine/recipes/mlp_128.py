@@ -31,6 +31,7 @@ RECIPE = Recipe(
     summary="TensorFlow tutorial: two hidden layers of 128, faithful to its settings",
     generator=generator,
     discriminator=discriminator,
+    flat=True,
     latent_size=100,
     latent="uniform",
     train_images=55_000,

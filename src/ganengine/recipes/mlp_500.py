@@ -33,6 +33,7 @@ RECIPE = Recipe(
     summary="TensorFlow tutorial: layers of 500 and 200, faithful to its settings",
     generator=generator,
     discriminator=discriminator,
+    flat=True,
     latent_size=100,
     latent="uniform",
     value_range=(0.0, 1.0),

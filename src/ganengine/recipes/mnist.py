@@ -37,6 +37,7 @@ RECIPE = Recipe(
     summary="the demo: batch norm and dropout, all ten digits in about a minute",
     generator=generator,
     discriminator=discriminator,
+    flat=True,
     latent_size=64,
     epochs=20,
     lr=8e-4,

@@ -18,6 +18,7 @@ def adam_step(
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
+    weight_decay: float = 0.0,
 ) -> None:
     if isinstance(step, Integral):
         t = int(step)
@@ -25,6 +26,7 @@ def adam_step(
         steps_done: Array = step
         steps_done += 1
         t = int(steps_done[0])
+    grad = grad + weight_decay * param
     m[...] = beta1 * m + (1 - beta1) * grad
     v[...] = beta2 * v + (1 - beta2) * grad**2
     root = (1 - beta2**t) ** 0.5
