@@ -117,6 +117,37 @@
                     const float* logits1,  /* [count] */                                           \
                     float* history,        /* [capacity, 4] */                                     \
                     int64_t count, int64_t capacity, const int64_t* counter, int64_t position))    \
+    /* layout: y[i] = x[i] over all of `shape`, whatever the strides; 0 if x is null */            \
+    KERNEL(strided_copy, (const float* x, float* y, Dims6 shape, Dims6 x_strides,                  \
+                          Dims6 y_strides))                                                        \
+    /* embedding: y[r] = weight[indices[r]] */                                                     \
+    KERNEL(embedding_forward, (const int32_t* indices,  /* [rows]; outside: the nearest row */     \
+                               const float* weight,     /* [count, features] */                    \
+                               float* y,                /* [rows, features] */                     \
+                               int64_t rows, int64_t count, int64_t features))                     \
+    KERNEL(embedding_backward, (const float* dy,         /* [rows, features] */                    \
+                                const int32_t* indices,  /* [rows] */                              \
+                                float* dweight,          /* [count, features] */                   \
+                                int64_t rows, int64_t count, int64_t features, bool accumulate))   \
+    KERNEL(one_hot, (const int32_t* labels,  /* [rows]; outside [0, classes): a row of zeros */    \
+                     float* y,               /* [rows, classes] */                                 \
+                     int64_t rows, int64_t classes))                                               \
+    /* pool: window = (kh, kw, stride_h, stride_w); padding = (top, bottom, left, right) */        \
+    KERNEL(max_pool2d_forward, (const float* x,  /* [N, C, H, W] */                                \
+                                float* y,        /* [N, C, OH, OW] */                              \
+                                Dims x_shape, Dims y_shape, Dims window, Dims padding))            \
+    KERNEL(max_pool2d_backward, (const float* dy,  /* [N, C, OH, OW] */                            \
+                                 const float* x,   /* [N, C, H, W] */                              \
+                                 float* dx,        /* [N, C, H, W] */                              \
+                                 Dims x_shape, Dims y_shape, Dims window, Dims padding))           \
+    KERNEL(avg_pool2d_forward, (const float* x,  /* [N, C, H, W] */                                \
+                                float* y,        /* [N, C, OH, OW] */                              \
+                                Dims x_shape, Dims y_shape, Dims window, Dims padding,             \
+                                bool count_padding))                                               \
+    KERNEL(avg_pool2d_backward, (const float* dy,  /* [N, C, OH, OW] */                            \
+                                 float* dx,        /* [N, C, H, W] */                              \
+                                 Dims x_shape, Dims y_shape, Dims window, Dims padding,            \
+                                 bool count_padding))                                              \
     /* elementwise: y contiguous, inputs strided (stride 0 broadcasts) */                          \
     KERNEL(unary, (UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides))              \
     KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, Dims shape,             \

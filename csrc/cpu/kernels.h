@@ -66,37 +66,6 @@ namespace ge::cpu {
                                       Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,  \
                                       int64_t scale, Activation activation, float slope,           \
                                       bool accumulate))                                            \
-    /* layout.cpp: y[i] = x[i] over all of `shape`, whatever the strides; 0 if x is null */        \
-    KERNEL(strided_copy, (const float* x, float* y, Dims6 shape, Dims6 x_strides,                  \
-                          Dims6 y_strides))                                                        \
-    /* embedding.cpp: y[r] = weight[indices[r]] */                                                 \
-    KERNEL(embedding_forward, (const int32_t* indices,  /* [rows]; outside: the nearest row */     \
-                               const float* weight,     /* [count, features] */                    \
-                               float* y,                /* [rows, features] */                     \
-                               int64_t rows, int64_t count, int64_t features))                     \
-    KERNEL(embedding_backward, (const float* dy,         /* [rows, features] */                    \
-                                const int32_t* indices,  /* [rows] */                              \
-                                float* dweight,          /* [count, features] */                   \
-                                int64_t rows, int64_t count, int64_t features, bool accumulate))   \
-    KERNEL(one_hot, (const int32_t* labels,  /* [rows]; outside [0, classes): a row of zeros */    \
-                     float* y,               /* [rows, classes] */                                 \
-                     int64_t rows, int64_t classes))                                               \
-    /* pool.cpp: window = (kh, kw, stride_h, stride_w); padding = (top, bottom, left, right) */    \
-    KERNEL(max_pool2d_forward, (const float* x,  /* [N, C, H, W] */                                \
-                                float* y,        /* [N, C, OH, OW] */                              \
-                                Dims x_shape, Dims y_shape, Dims window, Dims padding))            \
-    KERNEL(max_pool2d_backward, (const float* dy,  /* [N, C, OH, OW] */                            \
-                                 const float* x,   /* [N, C, H, W] */                              \
-                                 float* dx,        /* [N, C, H, W] */                              \
-                                 Dims x_shape, Dims y_shape, Dims window, Dims padding))           \
-    KERNEL(avg_pool2d_forward, (const float* x,  /* [N, C, H, W] */                                \
-                                float* y,        /* [N, C, OH, OW] */                              \
-                                Dims x_shape, Dims y_shape, Dims window, Dims padding,             \
-                                bool count_padding))                                               \
-    KERNEL(avg_pool2d_backward, (const float* dy,  /* [N, C, OH, OW] */                            \
-                                 float* dx,        /* [N, C, H, W] */                              \
-                                 Dims x_shape, Dims y_shape, Dims window, Dims padding,            \
-                                 bool count_padding))                                              \
     /* peak.cpp: per iteration and thread 768 multiply-adds that stay in registers */              \
     KERNEL(fma_peak, (float* sink,  /* [threads] */                                                \
                       int64_t iterations))

@@ -76,6 +76,9 @@ class ndarray:  # the name in CuPy
     def reshape(self, *shape: Any) -> ndarray:
         return ndarray(self._host.reshape(*shape))
 
+    def transpose(self, *axes: int) -> ndarray:
+        return ndarray(self._host.transpose(*axes))
+
     def view(self, dtype: Any) -> ndarray:
         return ndarray(self._host.view(dtype))
 

@@ -224,6 +224,9 @@ T __ldg(const T* address) {
 inline unsigned __umulhi(unsigned a, unsigned b) {
     return static_cast<unsigned>(std::uint64_t{a} * b >> 32);
 }
+inline int __ffs(int a) {  // 1: the lowest bit; 0: none
+    return a == 0 ? 0 : std::countr_zero(static_cast<unsigned>(a)) + 1;
+}
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float rsqrtf(float a) { return 1.0f / std::sqrt(a); }

@@ -104,7 +104,7 @@ class OnDevice:
                 if isinstance(value, np.ndarray):
                     sent.append((value, self._cupy.asarray(value)))
                     return sent[-1][1]
-                return tuple(map(send, value)) if isinstance(value, tuple) else value
+                return tuple(map(send, value)) if isinstance(value, tuple | list) else value
 
             results = getattr(kernels, name)(
                 *map(send, arguments), **{key: send(value) for key, value in options.items()}
