@@ -118,8 +118,10 @@ struct RowPart {
 struct Places {
     RowPart part[kTileVecs][kLanes];
     int parts[kTileVecs] = {};
+    int vecs;
 
-    Places(int64_t begin, int columns, int64_t h, int64_t w) {
+    Places(int64_t begin, int columns, int64_t h, int64_t w)
+        : vecs((columns + kLanes - 1) / kLanes) {
         int64_t column = begin % w, row = begin / w % h, image = begin / w / h;
         for (int lane = 0; lane < columns;) {
             const int v = lane / kLanes, first = lane % kLanes;
@@ -137,26 +139,44 @@ struct Places {
     }
 };
 
+// Asks for memory that will be read soon. The processor foresees reads in order of address by
+// itself; a panel jumps from channel to channel.
+GE_INLINE void fetch_ahead(const float* begin, const float* end) {
+    for (; begin < end; begin += 16) __builtin_prefetch(begin);
+    __builtin_prefetch(end - 1);
+}
+
 // Packs, for places of a panel and a tap (h, w), the pixels (row * stride_h + h, column * stride_w
 // + w) of images [channels, plane.h, plane.w].
 class ImageLoader {
   public:
+    // For taps h from h_begin to h_end.
     ImageLoader(const float* data, const Plane& plane, int64_t stride_h, int64_t stride_w,
-                const Places& places, int vecs)
-        : data_(data), plane_(plane), stride_(stride_w), vecs_(vecs) {
-        for (int v = 0; v < vecs; ++v) {
+                const Places& places, Range taps)
+        : data_(data), plane_(plane), stride_(stride_w), vecs_(places.vecs) {
+        for (int v = 0; v < vecs_; ++v) {
             count_[v] = places.parts[v];
             for (int p = 0; p < count_[v]; ++p) {
                 const RowPart& part = places.part[v][p];
                 const int64_t row = part.row * stride_h, column = part.column * stride_w;
+                const int64_t image = part.image * plane.channels * plane.area();
                 row_[v][p] = row;
-                piece_[v][p] = {part.image * plane.channels * plane.area() + row * plane.w +
-                                    column - part.first * stride_w,
+                piece_[v][p] = {image + row * plane.w + column - part.first * stride_w,
                                 lane_bits(part.first, part.count)};
                 for (int i = 0; i < part.count; ++i)
                     column_[v][part.first + i] = static_cast<int32_t>(column + i * stride_w);
+                add_rows(image, std::max<int64_t>(row + taps.begin, 0),
+                         std::min(row + taps.end, plane.h));
             }
         }
+    }
+
+    // Fetches channels [begin, end) into the cache.
+    void fetch(int64_t begin, int64_t end) const {
+        for (int64_t c = begin; c < end; ++c)
+            for (int i = 0; i < spans_; ++i)
+                fetch_ahead(data_ + span_[i].begin + c * plane_.area(),
+                            data_ + span_[i].end + c * plane_.area());
     }
 
     // Channels [channel, channel + channels) become rows of the panel.
@@ -167,24 +187,34 @@ class ImageLoader {
         for (int v = 0; v < vecs_; ++v) {
             const IntVec column = column_[v] + tap;
             const uint32_t inside = lane_bits((column >= 0) & (column < width));
+            // Always all the pieces, for a number that changes is a branch that is mispredicted.
             Piece pieces[kLanes];
-            int count = 0;
             for (int p = 0; p < count_[v]; ++p) {
                 const int64_t row = row_[v][p] + h;
-                const uint32_t lanes = piece_[v][p].lanes & inside;
-                pieces[count] = {piece_[v][p].offset + at, lanes};
-                count += (row >= 0) & (row < plane_.h) & (lanes != 0);
+                const bool exists = row >= 0 && row < plane_.h;
+                pieces[p] = {piece_[v][p].offset + at, exists ? piece_[v][p].lanes & inside : 0};
             }
-            pack_vector(panel + v * kLanes, vecs_ * kLanes, data_, pieces, count, stride_, channels,
-                        plane_.area());
+            pack_vector(panel + v * kLanes, vecs_ * kLanes, data_, pieces, count_[v], stride_,
+                        channels, plane_.area());
         }
     }
 
   private:
+    void add_rows(int64_t image, int64_t begin, int64_t end) {
+        if (begin >= end) return;
+        const Range rows{image + begin * plane_.w, image + end * plane_.w};
+        if (spans_ > 0 && span_[spans_ - 1].begin >= image)
+            span_[spans_ - 1].end = rows.end;
+        else
+            span_[spans_++] = rows;
+    }
+
     const float* data_;
-    const Plane plane_;
-    const int64_t stride_;
-    const int vecs_;
+    Plane plane_;
+    int64_t stride_;
+    int vecs_;
+    Range span_[kPanel];  // what is read of an image's first channel
+    int spans_ = 0;
     IntVec column_[kTileVecs] = {};  // of each lane, without the tap's share; so are the others
     Piece piece_[kTileVecs][kLanes];
     int64_t row_[kTileVecs][kLanes];

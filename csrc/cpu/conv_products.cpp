@@ -20,7 +20,7 @@ namespace ge::cpu::GE_ISA {
 namespace {
 
 constexpr int64_t kWeightFloats = 1 << 19;  // packed weights at a time: 2 MiB
-constexpr int64_t kPanelDepth = 512;        // of a panel: 64 KiB, half of
+constexpr int64_t kPanelDepth = 1024;       // of a panel: 128 KiB
 constexpr int64_t kSumRows = 512;           // rows of sums that a panel keeps: 64 KiB
 
 struct Product {
@@ -75,7 +75,7 @@ class ProductRun {
           depth_(product.weights_per_channel()),
           blocks_(
               ceil_div(product.in.channels, std::max<int64_t>(kPanelDepth / product.taps(), 1))) {
-        GE_CHECK(product.taps() <= kBlockK, "a kernel of more than 1024 taps");
+        GE_CHECK(product.taps() <= kPanelDepth, "a kernel of more than 1024 taps");
         int64_t filled = 0, last = -1;
         product.for_each_run([&](int64_t phase, int64_t, int64_t count) {
             filled += phase != last && count > 0 && product.in.channels > 0;
@@ -135,27 +135,48 @@ class ProductRun {
             });
     }
 
+    Places places_from(int64_t begin, int64_t end) const {
+        const int64_t columns = std::clamp<int64_t>(end - begin, 0, kPanel);
+        return Places(begin, static_cast<int>(columns), p_.h.places, p_.w.places);
+    }
+
+    ImageLoader loader_of(const Places& places) const {
+        return ImageLoader(p_.x, p_.in, p_.h.stride, p_.w.stride, places,
+                           {p_.h.offset, p_.h.offset + p_.h.taps});
+    }
+
     void multiply(Range tiles, Range places) {
-        alignas(64) float panel[kBlockK * kPanel];
+        alignas(64) float panel[kPanelDepth * kPanel];
         alignas(64) float sums[kSumRows * kPanel];
+        Places here = places_from(places.begin, places.end);
+        ImageLoader loader = loader_of(here);
         for (int64_t begin = places.begin; begin < places.end; begin += kPanel) {
-            const int columns = static_cast<int>(std::min<int64_t>(kPanel, places.end - begin));
-            const int vecs = (columns + kLanes - 1) / kLanes;
-            const Places here(begin, columns, p_.h.places, p_.w.places);
-            const ImageLoader loader(p_.x, p_.in, p_.h.stride, p_.w.stride, here, vecs);
+            const Places there = places_from(begin + kPanel, places.end);
+            const ImageLoader next = loader_of(there);
             if (some_phase_is_empty_) std::fill_n(sums, p_.phases() * tiles_.rows * kPanel, 0.0f);
             for (int64_t block = 0; block < blocks_; ++block) {
                 const Range own = channels(block);
-                const int64_t count = own.end - own.begin;
+                const int64_t count = own.end - own.begin, row = here.vecs * kLanes;
                 for (int64_t tap = 0; tap < p_.taps(); ++tap)
-                    loader.pack(panel + tap * count * vecs * kLanes, p_.h.offset + tap / p_.w.taps,
+                    loader.pack(panel + tap * count * row, p_.h.offset + tap / p_.w.taps,
                                 p_.w.offset + tap % p_.w.taps, own.begin, count);
-                for (int64_t t = tiles.begin; t < tiles.end; ++t)
-                    add_tile(tiles_.of(t), panel, vecs, own, sums);
+                const bool last = block == blocks_ - 1;
+                const Range following = channels(last ? 0 : block + 1);
+                for (int64_t t = tiles.begin; t < tiles.end; ++t) {
+                    const Range share =
+                        split(following.end - following.begin, 1, static_cast<int>(t - tiles.begin),
+                              static_cast<int>(tiles.end - tiles.begin));
+                    (last ? next : loader)
+                        .fetch(following.begin + share.begin, following.begin + share.end);
+                    add_tile(tiles_.of(t), panel, here.vecs, own, sums);
+                }
             }
             const Range rows{tiles_.of(tiles.begin).begin, tiles_.of(tiles.end - 1).end};
-            with_activation(p_.epilogue.activation,
-                            [&](auto activation) { write<activation()>(sums, here, vecs, rows); });
+            with_activation(p_.epilogue.activation, [&](auto activation) {
+                write<activation()>(sums, here, here.vecs, rows);
+            });
+            here = there;
+            loader = next;
         }
     }
 

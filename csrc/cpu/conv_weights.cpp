@@ -44,6 +44,8 @@ GE_INLINE void for_each_row(Range places, int64_t h, int64_t w, Body&& body) {
     }
 }
 
+constexpr int64_t kMostSide = 256;  // rows or columns of places with a mask ready
+
 // Loader of B[p, (b, i, j)] = big[n, b, row * stride_h - pad_h + i, column * stride_w - pad_w + j].
 class PatchLoader {
   public:
@@ -51,99 +53,106 @@ class PatchLoader {
         : map_(map),
           big_(big),
           vecs_((columns + kLanes - 1) / kLanes),
-          inner_((map.pad_w + map.stride_w - 1) / map.stride_w),
-          outer_(map.big.w + map.pad_w < map.kernel_w
-                     ? 0
-                     : (map.big.w + map.pad_w - map.kernel_w) / map.stride_w + 1) {
+          channels_{first / map.taps(), (first + columns - 1) / map.taps() + 1} {
         for (int lane = 0; lane < columns;) {
             const int v = lane / kLanes, begin = lane % kLanes;
             const int64_t column = first + lane, j = column % map.kernel_w;
             const int64_t i = column / map.kernel_w % map.kernel_h, b = column / map.taps();
             const int64_t room = std::min<int64_t>(columns - lane, kLanes - begin);
             const int count = static_cast<int>(std::min(room, map.kernel_w - j));
-            run_[v][runs_[v]++] = {b, i, j, begin, count};
-            for (int k = 0; k < count; ++k) column_[v][begin + k] = static_cast<int32_t>(j) + k;
+            piece_[v][pieces_[v]++] = {(b * map.big.h + i) * map.big.w + j - begin,
+                                       lane_bits(begin, count)};
+            for (int k = 0; k < count; ++k) {
+                row_[v][begin + k] = static_cast<int32_t>(i);
+                column_[v][begin + k] = static_cast<int32_t>(j) + k;
+            }
             lane += count;
+        }
+        for (int v = 0; v < vecs_; ++v) {
+            fill(rows_inside_[v], row_[v], map.small.h, map.stride_h, map.pad_h, map.big.h);
+            fill(columns_inside_[v], column_[v], map.small.w, map.stride_w, map.pad_w, map.big.w);
         }
     }
 
     void pack(float* panel, Range places) const {
-        for (int v = 0; v < vecs_; ++v) {
-            float* out = panel + v * kLanes;
-            for_each_row(places, map_.small.h, map_.small.w, [&](const PlaceRow& row) {
-                pack_row(out, v, row);
-                out += row.count * vecs_ * kLanes;
-            });
+        for (int v = 0; v < vecs_; ++v) pack_vectors(panel + v * kLanes, v, places);
+    }
+
+    // Fetches the part-th of `parts` shares of the channels that it reads of these images.
+    void fetch(Range places, int64_t part, int64_t parts) const {
+        const int64_t area = map_.small.area(), channels = channels_.end - channels_.begin;
+        const int64_t first = places.begin / area, images = (places.end - 1) / area + 1 - first;
+        const Range own = split(places.begin < places.end ? images * channels : 0, 1,
+                                static_cast<int>(part), static_cast<int>(parts));
+        for (int64_t i = own.begin; i < own.end; ++i) {
+            const int64_t channel = channels_.begin + i % channels;
+            const float* plane =
+                big_ + ((first + i / channels) * map_.big.channels + channel) * map_.big.area();
+            fetch_ahead(plane, plane + map_.big.area());
         }
     }
 
   private:
-    struct Run {
-        int64_t b, i, j;  // of the first lane
-        int first, count;
-    };
-
-    // One vector for every place of the row.
-    void pack_row(float* out, int v, const PlaceRow& row) const {
-        Piece pieces[kLanes];
-        int count = 0;
-        for (int r = 0; r < runs_[v]; ++r) {
-            const Run& run = run_[v][r];
-            const int64_t y = row.row * map_.stride_h - map_.pad_h + run.i;
-            if (y < 0 || y >= map_.big.h) continue;
-            pieces[count++] = {
-                ((row.image * map_.big.channels + run.b) * map_.big.h + y) * map_.big.w -
-                    map_.pad_w + run.j - run.first,
-                lane_bits(run.first, run.count)};
-        }
-        pack_row(out, v, pieces, count, row.column, row.column + row.count);
+    // The lanes whose kernel row (or column) lies inside the image, for each row of places.
+    static void fill(uint16_t* inside, const IntVec& offset, int64_t places, int64_t stride,
+                     int64_t pad, int64_t size) {
+        for (int64_t i = 0; i < std::min(places, kMostSide); ++i)
+            inside[i] = lanes_inside(offset, i * stride - pad, size);
     }
 
-    // The version for this number of pieces.
-    template <int known = 0>
-    void pack_row(float* out, int v, const Piece* pieces, int count, int64_t begin,
-                  int64_t end) const {
+    static uint16_t lanes_inside(const IntVec& offset, int64_t start, int64_t size) {
+        const IntVec at = offset + static_cast<int32_t>(start);
+        return static_cast<uint16_t>(
+            lane_bits((at >= 0) & (at < broadcast_int(static_cast<int32_t>(size)))));
+    }
+
+    uint32_t row_inside(int v, int64_t row) const {
+        return row < kMostSide
+                   ? rows_inside_[v][row]
+                   : lanes_inside(row_[v], row * map_.stride_h - map_.pad_h, map_.big.h);
+    }
+
+    uint32_t column_inside(int v, int64_t column) const {
+        return column < kMostSide
+                   ? columns_inside_[v][column]
+                   : lanes_inside(column_[v], column * map_.stride_w - map_.pad_w, map_.big.w);
+    }
+
+    // One vector for every place, in the version for this number of pieces.
+    template <int known = 1>
+    void pack_vectors(float* out, int v, Range places) const {
         if constexpr (known < kLanes)
-            if (count > known) return pack_row<known + 1>(out, v, pieces, count, begin, end);
-        const int64_t step = vecs_ * kLanes;
-        LaneMask mask[known + 1];
-        const float* from[known + 1];
-        GE_UNROLL
-        for (int p = 0; p < known; ++p) {
-            mask[p] = lane_mask(pieces[p].lanes);
-            from[p] = big_ + pieces[p].offset + begin * map_.stride_w;
-        }
-        const auto pack_place = [&](LaneMask inside) {
-            Vec value{};
+            if (pieces_[v] > known) return pack_vectors<known + 1>(out, v, places);
+        const int64_t step = vecs_ * kLanes, stride = map_.stride_w;
+        for_each_row(places, map_.small.h, map_.small.w, [&](const PlaceRow& row) {
+            const uint32_t inside = row_inside(v, row.row);
+            const float* x = big_ + row.image * map_.big.channels * map_.big.area() +
+                             (row.row * map_.stride_h - map_.pad_h) * map_.big.w - map_.pad_w +
+                             row.column * stride;
+            LaneMask mask[known];
             GE_UNROLL
-            for (int p = 0; p < known; ++p) {
-                value = merge_load(value, mask[p] & inside, from[p]);
-                from[p] += map_.stride_w;
+            for (int p = 0; p < known; ++p) mask[p] = lane_mask(piece_[v][p].lanes & inside);
+            for (int64_t column = row.column; column < row.column + row.count; ++column) {
+                const LaneMask lanes = lane_mask(column_inside(v, column));
+                Vec value{};
+                GE_UNROLL
+                for (int p = 0; p < known; ++p)
+                    value = merge_load(value, mask[p] & lanes, x + piece_[v][p].offset);
+                store(out, value);
+                out += step;
+                x += stride;
             }
-            store(out, value);
-            out += step;
-        };
-        const IntVec width = broadcast_int(static_cast<int32_t>(map_.big.w));
-        const auto pack_clipped = [&](int64_t column) {
-            const IntVec x = column_[v] + static_cast<int32_t>(column * map_.stride_w - map_.pad_w);
-            pack_place(lane_mask((x >= 0) & (x < width)));
-        };
-        // Places whose patch lies inside the image have all their lanes.
-        const LaneMask all = lane_mask((1u << kLanes) - 1);
-        const int64_t inner = std::clamp(inner_, begin, end);
-        const int64_t outer = std::clamp(outer_, inner, end);
-        for (int64_t column = begin; column < inner; ++column) pack_clipped(column);
-        for (int64_t column = inner; column < outer; ++column) pack_place(all);
-        for (int64_t column = outer; column < end; ++column) pack_clipped(column);
+        });
     }
 
     const ConvMap& map_;
     const float* big_;
     const int vecs_;
-    const int64_t inner_, outer_;  // the columns of places with patches inside the image
-    Run run_[kTileVecs][kLanes];
-    int runs_[kTileVecs] = {};
-    IntVec column_[kTileVecs] = {};  // of the kernel, for each lane
+    const Range channels_;
+    Piece piece_[kTileVecs][kLanes];  // of the patch at the image's upper left corner
+    int pieces_[kTileVecs] = {};
+    IntVec row_[kTileVecs] = {}, column_[kTileVecs] = {};  // of the kernel, for each lane
+    uint16_t rows_inside_[kTileVecs][kMostSide], columns_inside_[kTileVecs][kMostSide];
 };
 
 // Copies rows [rows) of `small`, times the derivative, to rows `stride` apart, and adds them to
@@ -194,18 +203,29 @@ class WeightBlock {
         auto* sums = reinterpret_cast<Vec*>(thread_scratch(height * (kLanes + stride)));
         auto* packed = reinterpret_cast<float*>(sums + height);
         std::fill_n(sums, height, Vec{});
+        const auto block_at = [&](int64_t block) {
+            return Range{places * block / blocks, places * (block + 1) / blocks};
+        };
+        const auto width_at = [&](int64_t n0) {
+            return static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
+        };
         for (int64_t block = 0; block < blocks; ++block) {
-            const Range here{places * block / blocks, places * (block + 1) / blocks};
+            const Range here = block_at(block);
             with_activation(derivative.activation, [&](auto activation) {
                 pack_rows<activation()>(map, small, derivative, rows, here, packed, stride, sums);
             });
             for (int64_t n0 = columns.begin; n0 < columns.end; n0 += kPanel) {
-                const int width = static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
+                const int width = width_at(n0);
                 PatchLoader(map, big, n0, width).pack(panel, here);
+                const bool last = n0 + kPanel >= columns.end;
+                const Range there = last ? block_at(std::min(block + 1, blocks - 1)) : here;
+                const int64_t next_column = last ? columns.begin : n0 + kPanel;
+                const PatchLoader next(map, big, next_column, width_at(next_column));
                 for (int64_t t = 0; t < tiles; ++t) {
                     const int64_t m0 = height * t / tiles, m1 = height * (t + 1) / tiles;
                     const Tile tile =
                         choose_tile<true>(static_cast<int>(m1 - m0), (width + kLanes - 1) / kLanes);
+                    next.fetch(there, t, tiles);
                     tile(packed + m0 * stride, stride, panel, here.end - here.begin,
                          dweight + (rows.begin + m0) * n + n0, n, width, block > 0 || accumulate);
                 }
