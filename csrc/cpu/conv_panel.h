@@ -139,44 +139,26 @@ struct Places {
     }
 };
 
-// Asks for memory that will be read soon. The processor foresees reads in order of address by
-// itself; a panel jumps from channel to channel.
-GE_INLINE void fetch_ahead(const float* begin, const float* end) {
-    for (; begin < end; begin += 16) __builtin_prefetch(begin);
-    __builtin_prefetch(end - 1);
-}
-
 // Packs, for places of a panel and a tap (h, w), the pixels (row * stride_h + h, column * stride_w
 // + w) of images [channels, plane.h, plane.w].
 class ImageLoader {
   public:
-    // For taps h from h_begin to h_end.
     ImageLoader(const float* data, const Plane& plane, int64_t stride_h, int64_t stride_w,
-                const Places& places, Range taps)
+                const Places& places)
         : data_(data), plane_(plane), stride_(stride_w), vecs_(places.vecs) {
         for (int v = 0; v < vecs_; ++v) {
             count_[v] = places.parts[v];
             for (int p = 0; p < count_[v]; ++p) {
                 const RowPart& part = places.part[v][p];
                 const int64_t row = part.row * stride_h, column = part.column * stride_w;
-                const int64_t image = part.image * plane.channels * plane.area();
                 row_[v][p] = row;
-                piece_[v][p] = {image + row * plane.w + column - part.first * stride_w,
+                piece_[v][p] = {part.image * plane.channels * plane.area() + row * plane.w +
+                                    column - part.first * stride_w,
                                 lane_bits(part.first, part.count)};
                 for (int i = 0; i < part.count; ++i)
                     column_[v][part.first + i] = static_cast<int32_t>(column + i * stride_w);
-                add_rows(image, std::max<int64_t>(row + taps.begin, 0),
-                         std::min(row + taps.end, plane.h));
             }
         }
-    }
-
-    // Fetches channels [begin, end) into the cache.
-    void fetch(int64_t begin, int64_t end) const {
-        for (int64_t c = begin; c < end; ++c)
-            for (int i = 0; i < spans_; ++i)
-                fetch_ahead(data_ + span_[i].begin + c * plane_.area(),
-                            data_ + span_[i].end + c * plane_.area());
     }
 
     // Channels [channel, channel + channels) become rows of the panel.
@@ -200,21 +182,10 @@ class ImageLoader {
     }
 
   private:
-    void add_rows(int64_t image, int64_t begin, int64_t end) {
-        if (begin >= end) return;
-        const Range rows{image + begin * plane_.w, image + end * plane_.w};
-        if (spans_ > 0 && span_[spans_ - 1].begin >= image)
-            span_[spans_ - 1].end = rows.end;
-        else
-            span_[spans_++] = rows;
-    }
-
     const float* data_;
-    Plane plane_;
-    int64_t stride_;
-    int vecs_;
-    Range span_[kPanel];  // what is read of an image's first channel
-    int spans_ = 0;
+    const Plane plane_;
+    const int64_t stride_;
+    const int vecs_;
     IntVec column_[kTileVecs] = {};  // of each lane, without the tap's share; so are the others
     Piece piece_[kTileVecs][kLanes];
     int64_t row_[kTileVecs][kLanes];
@@ -238,8 +209,9 @@ struct ImageWriter {
     // Rows of `sums` (step apart) are channels [channel, channel + channels); those of the phase
     // with column w are `phase_step` further on, w times.
     template <Activation activation>
-    void write(const float* sums, int64_t step, int64_t phase_step, const Places& places, int vecs,
-               int64_t h, int64_t channel, int64_t channels, const float* bias, float slope) const {
+    void write(const float* sums, int64_t step, int64_t phase_step, const Places& places, int64_t h,
+               int64_t channel, int64_t channels, const float* bias, float slope) const {
+        const int vecs = places.vecs;
         if (stride_w > 2)
             return write_lanes(sums, step, phase_step, places, vecs, h, channel, channels, bias,
                                activation, slope);

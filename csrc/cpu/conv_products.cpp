@@ -135,24 +135,13 @@ class ProductRun {
             });
     }
 
-    Places places_from(int64_t begin, int64_t end) const {
-        const int64_t columns = std::clamp<int64_t>(end - begin, 0, kPanel);
-        return Places(begin, static_cast<int>(columns), p_.h.places, p_.w.places);
-    }
-
-    ImageLoader loader_of(const Places& places) const {
-        return ImageLoader(p_.x, p_.in, p_.h.stride, p_.w.stride, places,
-                           {p_.h.offset, p_.h.offset + p_.h.taps});
-    }
-
     void multiply(Range tiles, Range places) {
         alignas(64) float panel[kPanelDepth * kPanel];
         alignas(64) float sums[kSumRows * kPanel];
-        Places here = places_from(places.begin, places.end);
-        ImageLoader loader = loader_of(here);
         for (int64_t begin = places.begin; begin < places.end; begin += kPanel) {
-            const Places there = places_from(begin + kPanel, places.end);
-            const ImageLoader next = loader_of(there);
+            const int columns = static_cast<int>(std::min<int64_t>(kPanel, places.end - begin));
+            const Places here(begin, columns, p_.h.places, p_.w.places);
+            const ImageLoader loader(p_.x, p_.in, p_.h.stride, p_.w.stride, here);
             if (some_phase_is_empty_) std::fill_n(sums, p_.phases() * tiles_.rows * kPanel, 0.0f);
             for (int64_t block = 0; block < blocks_; ++block) {
                 const Range own = channels(block);
@@ -160,23 +149,12 @@ class ProductRun {
                 for (int64_t tap = 0; tap < p_.taps(); ++tap)
                     loader.pack(panel + tap * count * row, p_.h.offset + tap / p_.w.taps,
                                 p_.w.offset + tap % p_.w.taps, own.begin, count);
-                const bool last = block == blocks_ - 1;
-                const Range following = channels(last ? 0 : block + 1);
-                for (int64_t t = tiles.begin; t < tiles.end; ++t) {
-                    const Range share =
-                        split(following.end - following.begin, 1, static_cast<int>(t - tiles.begin),
-                              static_cast<int>(tiles.end - tiles.begin));
-                    (last ? next : loader)
-                        .fetch(following.begin + share.begin, following.begin + share.end);
+                for (int64_t t = tiles.begin; t < tiles.end; ++t)
                     add_tile(tiles_.of(t), panel, here.vecs, own, sums);
-                }
             }
             const Range rows{tiles_.of(tiles.begin).begin, tiles_.of(tiles.end - 1).end};
-            with_activation(p_.epilogue.activation, [&](auto activation) {
-                write<activation()>(sums, here, here.vecs, rows);
-            });
-            here = there;
-            loader = next;
+            with_activation(p_.epilogue.activation,
+                            [&](auto activation) { write<activation()>(sums, here, rows); });
         }
     }
 
@@ -198,12 +176,12 @@ class ProductRun {
     }
 
     template <Activation activation>
-    void write(const float* sums, const Places& places, int vecs, Range rows) {
+    void write(const float* sums, const Places& places, Range rows) {
         const ImageWriter writer{p_.y, p_.out, p_.h.phases, p_.w.phases};
-        const int64_t step = vecs * kLanes, phase_step = tiles_.rows * step;
+        const int64_t step = places.vecs * kLanes, phase_step = tiles_.rows * step;
         for (int64_t h = 0; h < p_.h.phases; ++h)
             writer.write<activation>(sums + h * p_.w.phases * phase_step + rows.begin * step, step,
-                                     phase_step, places, vecs, h, first_row_ + rows.begin,
+                                     phase_step, places, h, first_row_ + rows.begin,
                                      rows.end - rows.begin, p_.epilogue.bias, p_.epilogue.slope);
     }
 

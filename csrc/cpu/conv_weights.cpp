@@ -21,7 +21,7 @@ namespace ge::cpu::GE_ISA {
 namespace {
 
 constexpr int64_t kBlockPlaces = 512;
-constexpr int64_t kAhead = 512;
+constexpr int64_t kAhead = 512;  // floats between what is read and what is fetched
 constexpr int64_t kRowGap = 16;  // floats between copied rows: no power of two in the distance
 
 // A row of places of one image, part of a block.
@@ -50,10 +50,7 @@ constexpr int64_t kMostSide = 256;  // rows or columns of places with a mask rea
 class PatchLoader {
   public:
     PatchLoader(const ConvMap& map, const float* big, int64_t first, int columns)
-        : map_(map),
-          big_(big),
-          vecs_((columns + kLanes - 1) / kLanes),
-          channels_{first / map.taps(), (first + columns - 1) / map.taps() + 1} {
+        : map_(map), big_(big), vecs_((columns + kLanes - 1) / kLanes) {
         for (int lane = 0; lane < columns;) {
             const int v = lane / kLanes, begin = lane % kLanes;
             const int64_t column = first + lane, j = column % map.kernel_w;
@@ -68,6 +65,9 @@ class PatchLoader {
             }
             lane += count;
         }
+        const int64_t room = map.big.w + map.pad_w - map.kernel_w;
+        inner_ = {(map.pad_w + map.stride_w - 1) / map.stride_w,
+                  room < 0 ? 0 : room / map.stride_w + 1};
         for (int v = 0; v < vecs_; ++v) {
             fill(rows_inside_[v], row_[v], map.small.h, map.stride_h, map.pad_h, map.big.h);
             fill(columns_inside_[v], column_[v], map.small.w, map.stride_w, map.pad_w, map.big.w);
@@ -76,20 +76,6 @@ class PatchLoader {
 
     void pack(float* panel, Range places) const {
         for (int v = 0; v < vecs_; ++v) pack_vectors(panel + v * kLanes, v, places);
-    }
-
-    // Fetches the part-th of `parts` shares of the channels that it reads of these images.
-    void fetch(Range places, int64_t part, int64_t parts) const {
-        const int64_t area = map_.small.area(), channels = channels_.end - channels_.begin;
-        const int64_t first = places.begin / area, images = (places.end - 1) / area + 1 - first;
-        const Range own = split(places.begin < places.end ? images * channels : 0, 1,
-                                static_cast<int>(part), static_cast<int>(parts));
-        for (int64_t i = own.begin; i < own.end; ++i) {
-            const int64_t channel = channels_.begin + i % channels;
-            const float* plane =
-                big_ + ((first + i / channels) * map_.big.channels + channel) * map_.big.area();
-            fetch_ahead(plane, plane + map_.big.area());
-        }
     }
 
   private:
@@ -132,25 +118,36 @@ class PatchLoader {
             LaneMask mask[known];
             GE_UNROLL
             for (int p = 0; p < known; ++p) mask[p] = lane_mask(piece_[v][p].lanes & inside);
-            for (int64_t column = row.column; column < row.column + row.count; ++column) {
-                const LaneMask lanes = lane_mask(column_inside(v, column));
+            const auto pack_place = [&](auto lanes_of) {
                 Vec value{};
                 GE_UNROLL
                 for (int p = 0; p < known; ++p)
-                    value = merge_load(value, mask[p] & lanes, x + piece_[v][p].offset);
+                    value = merge_load(value, lanes_of(mask[p]), x + piece_[v][p].offset);
                 store(out, value);
                 out += step;
                 x += stride;
-            }
+            };
+            const auto pack_border = [&](int64_t column) {
+                const LaneMask lanes = lane_mask(column_inside(v, column));
+                pack_place([&](LaneMask all) { return all & lanes; });
+            };
+            // Places whose patch lies inside the image have all their lanes.
+            const int64_t end = row.column + row.count;
+            const int64_t inner = std::clamp(inner_.begin, row.column, end);
+            const int64_t outer = std::clamp(inner_.end, inner, end);
+            for (int64_t column = row.column; column < inner; ++column) pack_border(column);
+            for (int64_t column = inner; column < outer; ++column)
+                pack_place([](LaneMask all) { return all; });
+            for (int64_t column = outer; column < end; ++column) pack_border(column);
         });
     }
 
     const ConvMap& map_;
     const float* big_;
     const int vecs_;
-    const Range channels_;
     Piece piece_[kTileVecs][kLanes];  // of the patch at the image's upper left corner
     int pieces_[kTileVecs] = {};
+    Range inner_;  // columns of places whose patches lie inside the image
     IntVec row_[kTileVecs] = {}, column_[kTileVecs] = {};  // of the kernel, for each lane
     uint16_t rows_inside_[kTileVecs][kMostSide], columns_inside_[kTileVecs][kMostSide];
 };
@@ -203,29 +200,18 @@ class WeightBlock {
         auto* sums = reinterpret_cast<Vec*>(thread_scratch(height * (kLanes + stride)));
         auto* packed = reinterpret_cast<float*>(sums + height);
         std::fill_n(sums, height, Vec{});
-        const auto block_at = [&](int64_t block) {
-            return Range{places * block / blocks, places * (block + 1) / blocks};
-        };
-        const auto width_at = [&](int64_t n0) {
-            return static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
-        };
         for (int64_t block = 0; block < blocks; ++block) {
-            const Range here = block_at(block);
+            const Range here{places * block / blocks, places * (block + 1) / blocks};
             with_activation(derivative.activation, [&](auto activation) {
                 pack_rows<activation()>(map, small, derivative, rows, here, packed, stride, sums);
             });
             for (int64_t n0 = columns.begin; n0 < columns.end; n0 += kPanel) {
-                const int width = width_at(n0);
+                const int width = static_cast<int>(std::min<int64_t>(kPanel, columns.end - n0));
                 PatchLoader(map, big, n0, width).pack(panel, here);
-                const bool last = n0 + kPanel >= columns.end;
-                const Range there = last ? block_at(std::min(block + 1, blocks - 1)) : here;
-                const int64_t next_column = last ? columns.begin : n0 + kPanel;
-                const PatchLoader next(map, big, next_column, width_at(next_column));
                 for (int64_t t = 0; t < tiles; ++t) {
                     const int64_t m0 = height * t / tiles, m1 = height * (t + 1) / tiles;
                     const Tile tile =
                         choose_tile<true>(static_cast<int>(m1 - m0), (width + kLanes - 1) / kLanes);
-                    next.fetch(there, t, tiles);
                     tile(packed + m0 * stride, stride, panel, here.end - here.begin,
                          dweight + (rows.begin + m0) * n + n0, n, width, block > 0 || accumulate);
                 }
