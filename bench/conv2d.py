@@ -4,10 +4,10 @@
 
 Every convolution of the recipes: forwards (with bias and activation), the gradient of the input,
 and the gradients of weight and bias (both with the gradient of the activation). PyTorch (oneDNN)
-computes the same in NCHW and channels-last order; an enlarging convolution is ``interpolate`` and
-``conv2d`` there. Everyone has one turn per round; ratios are medians of the rounds' ratios against
-the faster order of that round's PyTorch, GFLOP/s are medians, and count the multiply-adds that the
-layer needs here.
+computes the same in NCHW and in channels-last order; an enlarging convolution is ``interpolate``
+and ``conv2d`` there. Everyone has one turn per round. Times and GFLOP/s are medians; "times faster"
+is the median of each round's ratio to the faster of the two orders. The GFLOP/s count what the
+layer needs with summed taps, zeros beyond the border included.
 """
 
 import argparse

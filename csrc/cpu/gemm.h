@@ -151,7 +151,7 @@ struct Epilogue {
 template <int rows, int vecs, bool a_is_row_major>
 void tile(const float* a, int64_t a_stride, const float* panel, int64_t depth, float* c,
           int64_t c_stride, int columns, bool add) {
-    if (add)
+    if (add)  // C is needed at the end, and comes meanwhile
         for (int i = 0; i < rows; ++i) {
             __builtin_prefetch(c + i * c_stride, 1);
             __builtin_prefetch(c + i * c_stride + columns - 1, 1);
