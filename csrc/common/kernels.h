@@ -35,6 +35,23 @@
                     const float* b,  /* [K, N], or [N, K] if transpose_b */                        \
                     float* c,        /* [M, N] */                                                  \
                     int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b))          \
+    /* conv2d: window = (stride_h, stride_w, pad_top, pad_left); zero outside x */             \
+    KERNEL(conv2d_forward, (const float* x,       /* [N, C, H, W] */                               \
+                            const float* weight,  /* [O, C, kh, kw] */                             \
+                            const float* bias,    /* [O] or null */                                \
+                            float* y,             /* [N, O, OH, OW] */                             \
+                            Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,            \
+                            Activation activation, float slope))                                   \
+    KERNEL(conv2d_backward, (const float* dy,     /* [N, O, OH, OW] */                             \
+                             const float* x,      /* [N, C, H, W] */                               \
+                             const float* weight, /* [O, C, kh, kw] */                             \
+                             const float* y,      /* [N, O, OH, OW] */                             \
+                             float* dz,           /* like y: scratch, or null if linear */         \
+                             float* dx,           /* like x, or null */                            \
+                             float* dweight,      /* like weight, or null */                       \
+                             float* dbias,        /* [O] or null */                                \
+                             Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,           \
+                             Activation activation, float slope, bool accumulate))                 \
     /* activation */                                                                               \
     KERNEL(activation_forward, (const float* x, float* y, int64_t count,                           \
                                 Activation activation, float slope))                               \

@@ -47,6 +47,7 @@ constexpr std::size_t kSharedBytes =
 // A whole product: what a kernel is given. `A` and `B` are loaders:
 //
 //   kDepthInner   whether neighbours in memory are neighbours along k (else along m or n)
+//   kSumsRows     whether the sums of its rows may be wanted (of A)
 //   kParts        how many arrays are read; where it is 2, combine(a, b) makes one operand of both
 //   fill<SharedTile, kThreads>(shared, part, row, k)   starts the cp.async copies of the tile whose
 //                 corner is (row, k) of A or (column, k) of B, with zeros for what lies outside
@@ -181,7 +182,7 @@ __device__ void run_product(const Product<A, B, Epilogue>& product, int block) {
     const int k_first = place.split * product.k_per_split;
     const int k_count = min(product.k - k_first, product.k_per_split);
     const int steps = (k_count + Tile::kTileK - 1) / Tile::kTileK;
-    const bool sum_rows = !A::kDepthInner && place.n == 0 && product.epilogue.wants_row_sums();
+    const bool sum_rows = A::kSumsRows && place.n == 0 && product.epilogue.wants_row_sums();
 
     const auto fill = [&](int step) {
         if (step < steps) {
@@ -227,8 +228,8 @@ __device__ void run_product(const Product<A, B, Epilogue>& product, int block) {
 // Adds up the parts of a split k, in the order of k, and finishes the result. A thread has four
 // columns of a row; after those, one has the row sum of a row.
 template <class Epilogue>
-__global__ void sum_splits_kernel(const float* partials,  // [splits, m, n], then [splits, m]
-                                  int splits, int m, int n, Epilogue epilogue) {
+__device__ void sum_splits(const float* partials,  // [splits, m, n], then [splits, m]
+                           int splits, int m, int n, const Epilogue& epilogue) {
     const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     const int quads = (n + 3) / 4;
     if (index < std::int64_t{m} * quads) {
@@ -249,6 +250,12 @@ __global__ void sum_splits_kernel(const float* partials,  // [splits, m, n], the
     float total = 0.0f;
     for (int split = 0; split < splits; ++split) total += sums[std::int64_t{split} * m + row];
     epilogue.store_row_sum(static_cast<int>(row), total);
+}
+
+template <class Epilogue>
+__global__ void sum_splits_kernel(const float* partials, int splits, int m, int n,
+                                  Epilogue epilogue) {
+    sum_splits(partials, splits, m, n, epilogue);
 }
 
 }  // namespace ge

@@ -13,6 +13,7 @@ namespace ge {
 template <bool kInnerIsDepth>
 struct MatrixLoader {
     static constexpr bool kDepthInner = kInnerIsDepth;
+    static constexpr bool kSumsRows = !kInnerIsDepth;
     static constexpr int kParts = 1;
 
     const float* data;  // [outer, inner]
@@ -58,6 +59,7 @@ struct MatrixLoader {
 template <bool kInnerIsDepth>
 struct ActivationGradientLoader {
     static constexpr bool kDepthInner = kInnerIsDepth;
+    static constexpr bool kSumsRows = !kInnerIsDepth;
     static constexpr int kParts = 2;
 
     MatrixLoader<kInnerIsDepth> dy;  // [outer, inner]

@@ -50,30 +50,33 @@ std::int64_t tiles_of(int m, int n) {
 
 // A part of k must be worth the second launch that adds up the parts.
 template <class Tile>
-constexpr int kLeastDepth = Tile::kTileM >= 128 ? 256 : 512;
+constexpr int kLeastDepth = Tile::kTileN >= 128 ? 256 : 512;
 
 // Large tiles pay where they occupy the device, if need be by splitting k.
-inline bool large_tile_pays(int m, int n, int k) {
-    const std::int64_t tiles = tiles_of<LargeTile>(m, n);
-    const std::int64_t blocks = tiles * wanted_splits(tiles, k, kLeastDepth<LargeTile>);
+template <class Tile>
+bool tiles_pay(std::int64_t tiles, int k) {
+    const std::int64_t blocks = tiles * wanted_splits(tiles, k, kLeastDepth<Tile>);
     return 2 * blocks >= current_device_limits().multiprocessors;
+}
+inline bool large_tile_pays(int m, int n, int k) {
+    return tiles_pay<LargeTile>(tiles_of<LargeTile>(m, n), k);
 }
 
 // `pays`, unless a tile was asked for or the device has too little shared memory.
-template <class A>
+template <class A, class Tile = LargeTile>
 bool use_large_tile(bool pays) {
-    if (kSharedBytes<LargeTile, A> > current_device_limits().shared_bytes_per_block) return false;
+    if (kSharedBytes<Tile, A> > current_device_limits().shared_bytes_per_block) return false;
     return gemm_options.tile == TileChoice::automatic ? pays
                                                       : gemm_options.tile == TileChoice::large;
 }
 
 // Completes `product` (a, b, epilogue, m, n, k are set) for this tile, and takes what it needs from
-// the workspace.
+// the workspace. `together` products of this size share the device.
 template <class Tile, class Product>
-void plan(Product& product, Workspace& workspace) {
+void plan(Product& product, Workspace& workspace, int together = 1) {
     const std::int64_t part_floats = std::int64_t{product.m} * (product.n + 1);
     const std::int64_t tiles = tiles_of<Tile>(product.m, product.n);
-    const std::int64_t wanted = wanted_splits(tiles, product.k, kLeastDepth<Tile>);
+    const std::int64_t wanted = wanted_splits(tiles * together, product.k, kLeastDepth<Tile>);
     const std::int64_t room = workspace.floats / std::max<std::int64_t>(part_floats, 1);
     const int splits = static_cast<int>(std::clamp<std::int64_t>(room, 1, wanted));
     const int steps = (product.k + Tile::kTileK - 1) / Tile::kTileK;

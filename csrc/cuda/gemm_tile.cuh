@@ -23,6 +23,7 @@ struct Tile {
 };
 using LargeTile = Tile<128, 128, 32, 2, 2, 1>;
 using SmallTile = Tile<32, 32, 64, 1, 1, 4>;
+using WideTile = Tile<64, 128, 32, 1, 2, 2>;  // of convolutions, which often have 64 channels
 
 // One operand's tile in shared memory: kOuter lines of kInner floats, copied as they lie in global
 // memory. A 16-byte chunk of a line sits where its number, xor a number that depends on the line,

@@ -45,6 +45,7 @@
 #define __constant__ const
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __shared__ thread_local  // in a function this implies static
 
 // clang-format off

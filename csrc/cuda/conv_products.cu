@@ -1,0 +1,362 @@
+// gather, spread and weight gradient as matrix products (conv.h, gemm.cuh). No patch matrix is ever
+// written: conv_load.cuh copies pixels from where they lie into the tiles.
+//
+//   gather, spread   C[channel of the result, place] = weights [channel, line] * patches [line,
+//   place] gradient         C[s, line] = small [s, place] * patches [line, place]^T
+//
+// where a line is a pair of a channel and a tap, and neighbouring places are neighbours in memory,
+// so that the threads of a warp read and write neighbouring pixels.
+//
+// spread has stride_h x stride_w kinds of output pixels (phases). To those that are f modulo the
+// stride only every stride-th tap from the f-th leads, from successive input pixels: each phase is
+// a product of its own with a stride of 1, in which nothing is multiplied by zero. They are one
+// launch, and blocks of all phases that read the same pixels are neighbours in it.
+//
+// Weights are packed first, line by line as the patches come, into the workspace: one pass over a
+// small array, after which the tiles of weights arrive in 16-byte copies. Where there is no room,
+// or only a few blocks would read them, they are picked from where they lie.
+#include <algorithm>
+#include <vector>
+
+#include "cuda/conv.h"
+#include "cuda/conv_store.cuh"
+#include "cuda/gemm_plan.cuh"
+
+namespace ge {
+
+namespace {
+
+constexpr int kMostPhases = 9;  // of a launch: strides up to 3
+
+using Phase = Product<WeightLoader, PatchLoader<false>, ImageEpilogue>;
+using Gradient = Product<ChannelLoader, PatchLoader<true>, WeightEpilogue>;
+
+struct Phases {
+    Phase phase[kMostPhases];
+    int count = 0;
+};
+static_assert(sizeof(Phases) <= 4096);  // of a kernel's parameters
+
+template <class Tile>
+constexpr int kLeastBlocks = Tile::kTileN >= 128 ? 2 : 4;  // on a multiprocessor: see dense.cu
+
+template <Precision kPrecision, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
+    conv_kernel(const __grid_constant__ Phases phases) {
+    const int number = static_cast<int>(blockIdx.x);
+    const Phase& phase = phases.phase[number % phases.count];
+    const int block = number / phases.count;
+    if (block < phase.blocks) run_product<kPrecision, Tile>(phase, block);
+}
+
+__global__ void conv_sum_splits_kernel(const __grid_constant__ Phases phases) {
+    const Phase& phase = phases.phase[blockIdx.y];
+    if (phase.splits == 1) return;
+    sum_splits(phase.partials, phase.splits, phase.m, phase.n, phase.epilogue);
+}
+
+template <Precision kPrecision, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
+    conv_weight_gradient_kernel(const __grid_constant__ Gradient product) {
+    run_product<kPrecision, Tile>(product, static_cast<int>(blockIdx.x));
+}
+
+struct PackedWeights {
+    float* data[kMostPhases];  // [rows, length]
+    int length[kMostPhases];   // lines, and zeros up to a multiple of 4
+};
+
+__global__ void conv_pack_weights_kernel(const __grid_constant__ Phases phases,
+                                         const __grid_constant__ PackedWeights to) {
+    const WeightLoader& from = phases.phase[blockIdx.y].a;
+    const int length = to.length[blockIdx.y];
+    const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+    const int row = static_cast<int>(index / length), line = static_cast<int>(index % length);
+    if (row >= from.rows) return;
+    to.data[blockIdx.y][index] = line < from.lines.count ? *from.at(row, line) : 0.0f;
+}
+
+// One axis of a phase: place q is output pixel first_out + q step_out; there, tap t meets the input
+// pixel first_in + q step_in + t tap_in with the weight first_weight + t tap_weight.
+struct Axis {
+    int places, first_out, step_out, first_in, step_in, taps, tap_in, first_weight, tap_weight;
+};
+
+Axis gather_axis(int small, int kernel, int stride, int pad) {
+    return {small, 0, 1, -pad, stride, kernel, 1, 0, 1};
+}
+
+// Output pixel o with (o + pad) % stride == phase; i * stride = o + pad - (phase + t stride).
+Axis spread_axis(int big, int kernel, int stride, int pad, int phase) {
+    const int first = ((phase - pad) % stride + stride) % stride;
+    return {std::max((big - first + stride - 1) / stride, 0),
+            first,
+            stride,
+            (first + pad - phase) / stride,
+            1,
+            std::max((kernel - phase + stride - 1) / stride, 0),
+            -1,
+            phase,
+            stride};
+}
+
+// Both images, and the weights, as the phases need them.
+struct Correlation {
+    int batch;
+    Plane in;
+    const float* x;
+    Plane out;
+    float* y;
+    const float* weight;             // of output channel m, input channel c and tap (i, j):
+    int row_stride, channel_stride;  // weight[m row_stride + c channel_stride + i kernel_w + j]
+    int kernel_w;
+    Finish finish;
+
+    Phase phase(const Axis& h, const Axis& w) const {
+        const Lines lines(in.channels, h.taps, w.taps);
+        const Divisor area(to_int(std::int64_t{h.places} * w.places)), row(w.places);
+        const int places = to_int(std::int64_t{batch} * h.places * w.places);
+        return {.a = {.weight = weight,
+                      .row_stride = row_stride,
+                      .channel_stride = channel_stride,
+                      .first = h.first_weight * kernel_w + w.first_weight,
+                      .tap_h = h.tap_weight * kernel_w,
+                      .tap_w = w.tap_weight,
+                      .rows = out.channels,
+                      .lines = lines},
+                .b = {.data = x,
+                      .channels = in.channels,
+                      .height = in.h,
+                      .width = in.w,
+                      .area = area,
+                      .row = row,
+                      .places = places,
+                      .lines = lines,
+                      .first_h = h.first_in,
+                      .first_w = w.first_in,
+                      .step_h = h.step_in,
+                      .step_w = w.step_in,
+                      .tap_h = h.tap_in,
+                      .tap_w = w.tap_in},
+                .epilogue = {.out = y,
+                             .bias = finish.bias,
+                             .activation = finish.activation,
+                             .slope = finish.slope,
+                             .channels = out.channels,
+                             .height = out.h,
+                             .width = out.w,
+                             .area = area,
+                             .row = row,
+                             .places = places,
+                             .first_h = h.first_out,
+                             .first_w = w.first_out,
+                             .step_h = h.step_out,
+                             .step_w = w.step_out},
+                .m = out.channels,
+                .n = places,
+                .k = lines.count};
+    }
+};
+
+// Whether the weights lie in the order of the lines already.
+bool in_order(const WeightLoader& weights) {
+    const bool one_tap = weights.lines.taps.value == 1 && weights.channel_stride == 1;
+    const bool one_channel = weights.lines.count == weights.lines.taps.value &&
+                             weights.tap_w == 1 && weights.tap_h == weights.lines.taps_w.value;
+    return weights.first == 0 && weights.row_stride == weights.lines.count &&
+           (one_tap || one_channel);
+}
+
+// Puts the weights of all phases in order, if that pays and there is room.
+void pack_weights(Phases& phases, Workspace& workspace, cudaStream_t stream) {
+    constexpr int kThreads = 256, kLeastReaders = 8;
+    PackedWeights packed = {};
+    float* next = workspace.data;
+    std::int64_t floats = 0, readers = 0, most = 0;
+    bool ordered = true;
+    for (int i = 0; i < phases.count; ++i) {
+        const WeightLoader& weights = phases.phase[i].a;
+        packed.length[i] = std::max((weights.lines.count + 3) / 4 * 4, 4);
+        packed.data[i] = next + floats;
+        const std::int64_t size = std::int64_t{weights.rows} * packed.length[i];
+        floats += size;
+        most = std::max(most, size);
+        readers += tiles_of<WideTile>(1, phases.phase[i].n);
+        ordered = ordered && in_order(weights);
+    }
+    if (ordered) {
+        for (int i = 0; i < phases.count; ++i) {
+            WeightLoader& weights = phases.phase[i].a;
+            weights.packed = {weights.weight, weights.rows, weights.lines.count};
+        }
+        return;
+    }
+    if (readers < kLeastReaders || floats > workspace.floats) return;
+    launch<conv_pack_weights_kernel>(
+        {.grid = {blocks_for(most, kThreads), static_cast<unsigned>(phases.count)},
+         .block = kThreads,
+         .stream = stream},
+        phases, packed);
+    for (int i = 0; i < phases.count; ++i) {
+        phases.phase[i].a.packed = {packed.data[i], phases.phase[i].m, packed.length[i]};
+    }
+    workspace.data += floats;
+    workspace.floats -= floats;
+}
+
+template <class Tile>
+void run(Phases& phases, Workspace workspace, cudaStream_t stream) {
+    constexpr int kSumThreads = 256;
+    int blocks = 0;
+    std::int64_t sums = 0;
+    for (int i = 0; i < phases.count; ++i) {
+        Phase& phase = phases.phase[i];
+        plan<Tile>(phase, workspace, phases.count);
+        blocks = std::max(blocks, phase.blocks);
+        if (phase.splits > 1) {
+            sums = std::max(sums, std::int64_t{phase.m} * ((phase.n + 3) / 4));
+        }
+    }
+    const auto count = static_cast<unsigned>(phases.count);
+    with_precision([&](auto precision) {
+        launch<conv_kernel<precision.value, Tile>>(
+            {.grid = static_cast<unsigned>(to_int(std::int64_t{blocks} * phases.count)),
+             .block = Tile::kThreads,
+             .shared_bytes = kSharedBytes<Tile, WeightLoader>,
+             .stream = stream},
+            phases);
+    });
+    if (sums == 0) return;
+    launch<conv_sum_splits_kernel>(
+        {.grid = {blocks_for(sums, kSumThreads), count}, .block = kSumThreads, .stream = stream},
+        phases);
+}
+
+void run(Phases& phases, cudaStream_t stream) {
+    if (phases.count == 0) return;
+    Workspace workspace = workspace_of(stream);
+    pack_weights(phases, workspace, stream);
+    std::int64_t tiles = 0;
+    int depth = 0;
+    for (int i = 0; i < phases.count; ++i) {
+        tiles += tiles_of<WideTile>(phases.phase[i].m, phases.phase[i].n);
+        depth = std::max(depth, phases.phase[i].k);
+    }
+    if (use_large_tile<WeightLoader, WideTile>(tiles_pay<WideTile>(tiles, depth))) {
+        run<WideTile>(phases, workspace, stream);
+    } else {
+        run<SmallTile>(phases, workspace, stream);
+    }
+    phases.count = 0;
+}
+
+void run(const Correlation& correlation, const std::vector<Axis>& rows,
+         const std::vector<Axis>& columns, cudaStream_t stream) {
+    if (correlation.batch == 0 || correlation.out.channels == 0) return;
+    Phases phases;
+    for (const Axis& h : rows) {
+        for (const Axis& w : columns) {
+            if (h.places == 0 || w.places == 0) continue;
+            if (phases.count == kMostPhases) run(phases, stream);
+            phases.phase[phases.count++] = correlation.phase(h, w);
+        }
+    }
+    run(phases, stream);
+}
+
+template <class Tile>
+void run(Gradient product, cudaStream_t stream) {
+    Workspace workspace = workspace_of(stream);
+    plan<Tile>(product, workspace);
+    with_precision([&](auto precision) {
+        launch<conv_weight_gradient_kernel<precision.value, Tile>>(
+            {.grid = static_cast<unsigned>(product.blocks),
+             .block = Tile::kThreads,
+             .shared_bytes = kSharedBytes<Tile, ChannelLoader>,
+             .stream = stream},
+            product);
+    });
+    finish_splits(product, stream);
+}
+
+Plane plane_of(const Dims& shape) { return {to_int(shape[1]), to_int(shape[2]), to_int(shape[3])}; }
+
+}  // namespace
+
+ConvMap::ConvMap(const Dims& small, const Dims& big, const Dims& weight, const Dims& window)
+    : batch(to_int(big[0])),
+      small(plane_of(small)),
+      big(plane_of(big)),
+      kernel_h(to_int(weight[2])),
+      kernel_w(to_int(weight[3])),
+      stride_h(to_int(window[0])),
+      stride_w(to_int(window[1])),
+      pad_h(to_int(window[2])),
+      pad_w(to_int(window[3])) {}
+
+void conv_gather(const ConvMap& map, const float* big, const float* weight, float* small,
+                 const Finish& finish, cudaStream_t stream) {
+    run({map.batch, map.big, big, map.small, small, weight, map.big.channels * map.taps(),
+         map.taps(), map.kernel_w, finish},
+        {gather_axis(map.small.h, map.kernel_h, map.stride_h, map.pad_h)},
+        {gather_axis(map.small.w, map.kernel_w, map.stride_w, map.pad_w)}, stream);
+}
+
+void conv_spread(const ConvMap& map, const float* small, const float* weight, float* big,
+                 const Finish& finish, cudaStream_t stream) {
+    std::vector<Axis> rows, columns;
+    for (int phase = 0; phase < map.stride_h; ++phase) {
+        rows.push_back(spread_axis(map.big.h, map.kernel_h, map.stride_h, map.pad_h, phase));
+    }
+    for (int phase = 0; phase < map.stride_w; ++phase) {
+        columns.push_back(spread_axis(map.big.w, map.kernel_w, map.stride_w, map.pad_w, phase));
+    }
+    run({map.batch, map.small, small, map.big, big, weight, map.taps(),
+         map.big.channels * map.taps(), map.kernel_w, finish},
+        rows, columns, stream);
+}
+
+void conv_weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
+                          float* small_sums, bool accumulate, cudaStream_t stream) {
+    if (map.small.channels == 0 || (dweight == nullptr && small_sums == nullptr)) return;
+    const Lines lines(map.big.channels, map.kernel_h, map.kernel_w);
+    const Divisor area(to_int(map.small.area())), row(map.small.w);
+    const int places = to_int(map.batch * map.small.area());
+    const Gradient product = {
+        .a = {small, map.small.channels, places, area},
+        .b = {.data = big,
+              .channels = map.big.channels,
+              .height = map.big.h,
+              .width = map.big.w,
+              .area = area,
+              .row = row,
+              .places = places,
+              .lines = lines,
+              .first_h = -map.pad_h,
+              .first_w = -map.pad_w,
+              .step_h = map.stride_h,
+              .step_w = map.stride_w,
+              .tap_h = 1,
+              .tap_w = 1},
+        .epilogue = {dweight, small_sums, lines, map.big.channels, accumulate},
+        .m = map.small.channels,
+        // Without dweight, a product of no columns still gives the row sums.
+        .n = dweight == nullptr ? 0 : lines.count,
+        .k = places};
+    const std::int64_t tiles = tiles_of<WideTile>(product.m, product.n);
+    if (use_large_tile<ChannelLoader, WideTile>(tiles_pay<WideTile>(tiles, product.k))) {
+        run<WideTile>(product, stream);
+    } else {
+        run<SmallTile>(product, stream);
+    }
+}
+
+const float* conv_output_gradient(const float* dy, const float* y, float* dz, const Dims& shape,
+                                  Activation activation, float slope, cudaStream_t stream) {
+    if (activation == Activation::linear) return dy;
+    const std::int64_t count = shape[0] * shape[1] * shape[2] * shape[3];
+    launch_activation_backward(dy, y, dz, count, activation, slope, stream);
+    return dz;
+}
+
+}  // namespace ge
