@@ -52,6 +52,44 @@
                              float* dbias,        /* [O] or null */                                \
                              Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,           \
                              Activation activation, float slope, bool accumulate))                 \
+    /* conv_transpose2d: y[i * stride - pad + j] += x[i] weight[j] */                          \
+    KERNEL(conv_transpose2d_forward, (const float* x,       /* [N, I, H, W] */                     \
+                                      const float* weight,  /* [I, O, kh, kw] */                   \
+                                      const float* bias,    /* [O] or null */                      \
+                                      float* y,             /* [N, O, OH, OW] */                   \
+                                      Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,  \
+                                      Activation activation, float slope))                         \
+    KERNEL(conv_transpose2d_backward, (const float* dy,     /* [N, O, OH, OW] */                   \
+                                       const float* x,      /* [N, I, H, W] */                     \
+                                       const float* weight, /* [I, O, kh, kw] */                   \
+                                       const float* y,      /* [N, O, OH, OW] */                   \
+                                       float* dz,           /* like y: scratch, or null if linear */\
+                                       float* dx,           /* like x, or null */                  \
+                                       float* dweight,      /* like weight, or null */             \
+                                       float* dbias,        /* [O] or null */                      \
+                                       Dims x_shape, Dims weight_shape, Dims y_shape, Dims window, \
+                                       Activation activation, float slope, bool accumulate))       \
+    /* upsample_conv2d: conv2d of x enlarged `scale` times, stride 1; folded: scratch for the  \
+       summed taps, [C, O, kh + scale - 1, kw + scale - 1] at most */                              \
+    KERNEL(upsample_conv2d_forward, (const float* x,       /* [N, C, H, W] */                      \
+                                     const float* weight,  /* [O, C, kh, kw] */                    \
+                                     const float* bias,    /* [O] or null */                       \
+                                     float* folded,        /* scratch */                           \
+                                     float* y,             /* [N, O, OH, OW] */                    \
+                                     Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,   \
+                                     int64_t scale, Activation activation, float slope))           \
+    KERNEL(upsample_conv2d_backward, (const float* dy,     /* [N, O, OH, OW] */                    \
+                                      const float* x,      /* [N, C, H, W] */                      \
+                                      const float* weight, /* [O, C, kh, kw] */                    \
+                                      const float* y,      /* [N, O, OH, OW] */                    \
+                                      float* folded,       /* scratch */                           \
+                                      float* dz,           /* like y: scratch, or null if linear */\
+                                      float* dx,           /* like x, or null */                   \
+                                      float* dweight,      /* like weight, or null */              \
+                                      float* dbias,        /* [O] or null */                       \
+                                      Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,  \
+                                      int64_t scale, Activation activation, float slope,           \
+                                      bool accumulate))                                            \
     /* activation */                                                                               \
     KERNEL(activation_forward, (const float* x, float* y, int64_t count,                           \
                                 Activation activation, float slope))                               \

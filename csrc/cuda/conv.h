@@ -52,6 +52,12 @@ void conv_weight_gradient(const ConvMap& map, const float* big, const float* sma
                           float* small_sums,  // [S]
                           bool accumulate, cudaStream_t stream);
 
+// sums[c] = sum over n and i of image[n, c, i]
+void conv_channel_sums(const float* image,  // [batch, channels, area]
+                       float* sums,         // [channels]
+                       std::int64_t batch, std::int64_t channels, std::int64_t area,
+                       bool accumulate, cudaStream_t stream);
+
 // dz = dy f'(z), written to dz, or dy itself if f is linear.
 const float* conv_output_gradient(const float* dy, const float* y, float* dz, const Dims& shape,
                                   Activation activation, float slope, cudaStream_t stream);
