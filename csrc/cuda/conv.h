@@ -33,6 +33,12 @@ struct ConvMap {
     ConvMap(const Dims& small, const Dims& big, const Dims& weight, const Dims& window);
 
     int taps() const { return kernel_h * kernel_w; }
+
+    // Whether one window covers the whole big image: then all three are products of matrices.
+    bool is_dense() const {
+        return small.area() == 1 && pad_h == 0 && pad_w == 0 && kernel_h == big.h &&
+               kernel_w == big.w;
+    }
 };
 
 // f and the bias by channel of the result, or null.

@@ -64,13 +64,12 @@ struct Lines {
         const int tap = number - block * taps.value, tap_h = taps_w.divide(tap);
         return {block * run.value, line - number * run.value, tap_h, tap - tap_h * taps_w.value};
     }
+    // The first line of the next run, where one run has all channels.
     __device__ void next_tap(Position& at) const {
         at.within = 0;
         if (++at.tap_w < taps_w.value) return;
         at.tap_w = 0;
-        if (++at.tap_h * taps_w.value < taps.value) return;
-        at.tap_h = 0;
-        at.channel += run.value;
+        ++at.tap_h;
     }
 };
 

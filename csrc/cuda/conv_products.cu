@@ -19,23 +19,14 @@
 #include <vector>
 
 #include "cuda/conv.h"
-#include "cuda/conv_store.cuh"
+#include "cuda/conv_phases.cuh"
 #include "cuda/gemm_plan.cuh"
 
 namespace ge {
 
 namespace {
 
-constexpr int kMostPhases = 9;  // of a launch: strides up to 3
-
-using Phase = Product<WeightLoader, PatchLoader<false>, ImageEpilogue>;
 using Gradient = Product<ChannelLoader, PatchLoader<true>, WeightEpilogue>;
-
-struct Phases {
-    Phase phase[kMostPhases];
-    int count = 0;
-};
-static_assert(sizeof(Phases) <= 4096);  // of a kernel's parameters
 
 template <class Tile>
 constexpr int kLeastBlocks = Tile::kTileN >= 128 ? 2 : 4;  // on a multiprocessor: see dense.cu
@@ -75,88 +66,6 @@ __global__ void conv_pack_weights_kernel(const __grid_constant__ Phases phases,
     if (row >= from.rows) return;
     to.data[blockIdx.y][index] = line < from.lines.count ? *from.at(row, line) : 0.0f;
 }
-
-// One axis of a phase: place q is output pixel first_out + q step_out; there, tap t meets the input
-// pixel first_in + q step_in + t tap_in with the weight first_weight + t tap_weight.
-struct Axis {
-    int places, first_out, step_out, first_in, step_in, taps, tap_in, first_weight, tap_weight;
-};
-
-Axis gather_axis(int small, int kernel, int stride, int pad) {
-    return {small, 0, 1, -pad, stride, kernel, 1, 0, 1};
-}
-
-// Output pixel o with (o + pad) % stride == phase; i * stride = o + pad - (phase + t stride).
-Axis spread_axis(int big, int kernel, int stride, int pad, int phase) {
-    const int first = ((phase - pad) % stride + stride) % stride;
-    return {std::max((big - first + stride - 1) / stride, 0),
-            first,
-            stride,
-            (first + pad - phase) / stride,
-            1,
-            std::max((kernel - phase + stride - 1) / stride, 0),
-            -1,
-            phase,
-            stride};
-}
-
-// Both images, and the weights, as the phases need them.
-struct Correlation {
-    int batch;
-    Plane in;
-    const float* x;
-    Plane out;
-    float* y;
-    const float* weight;             // of output channel m, input channel c and tap (i, j):
-    int row_stride, channel_stride;  // weight[m row_stride + c channel_stride + i kernel_w + j]
-    int kernel_w;
-    Finish finish;
-
-    Phase phase(const Axis& h, const Axis& w) const {
-        const Lines lines(in.channels, h.taps, w.taps);
-        const Divisor area(to_int(std::int64_t{h.places} * w.places)), row(w.places);
-        const int places = to_int(std::int64_t{batch} * h.places * w.places);
-        return {.a = {.weight = weight,
-                      .row_stride = row_stride,
-                      .channel_stride = channel_stride,
-                      .first = h.first_weight * kernel_w + w.first_weight,
-                      .tap_h = h.tap_weight * kernel_w,
-                      .tap_w = w.tap_weight,
-                      .rows = out.channels,
-                      .lines = lines},
-                .b = {.data = x,
-                      .channels = in.channels,
-                      .height = in.h,
-                      .width = in.w,
-                      .area = area,
-                      .row = row,
-                      .places = places,
-                      .lines = lines,
-                      .first_h = h.first_in,
-                      .first_w = w.first_in,
-                      .step_h = h.step_in,
-                      .step_w = w.step_in,
-                      .tap_h = h.tap_in,
-                      .tap_w = w.tap_in},
-                .epilogue = {.out = y,
-                             .bias = finish.bias,
-                             .activation = finish.activation,
-                             .slope = finish.slope,
-                             .channels = out.channels,
-                             .height = out.h,
-                             .width = out.w,
-                             .area = area,
-                             .row = row,
-                             .places = places,
-                             .first_h = h.first_out,
-                             .first_w = w.first_out,
-                             .step_h = h.step_out,
-                             .step_w = w.step_out},
-                .m = out.channels,
-                .n = places,
-                .k = lines.count};
-    }
-};
 
 // Whether the weights lie in the order of the lines already.
 bool in_order(const WeightLoader& weights) {
@@ -234,6 +143,10 @@ void run(Phases& phases, Workspace workspace, cudaStream_t stream) {
 
 void run(Phases& phases, cudaStream_t stream) {
     if (phases.count == 0) return;
+    if (conv_few(phases, stream)) {
+        phases.count = 0;
+        return;
+    }
     Workspace workspace = workspace_of(stream);
     pack_weights(phases, workspace, stream);
     std::int64_t tiles = 0;
@@ -296,6 +209,11 @@ ConvMap::ConvMap(const Dims& small, const Dims& big, const Dims& weight, const D
 
 void conv_gather(const ConvMap& map, const float* big, const float* weight, float* small,
                  const Finish& finish, cudaStream_t stream) {
+    if (map.is_dense()) {
+        return launch_dense_forward(big, weight, finish.bias, small, map.batch,
+                                    std::int64_t{map.big.channels} * map.taps(), map.small.channels,
+                                    finish.activation, finish.slope, stream);
+    }
     run({map.batch, map.big, big, map.small, small, weight, map.big.channels * map.taps(),
          map.taps(), map.kernel_w, finish},
         {gather_axis(map.small.h, map.kernel_h, map.stride_h, map.pad_h)},
@@ -304,6 +222,11 @@ void conv_gather(const ConvMap& map, const float* big, const float* weight, floa
 
 void conv_spread(const ConvMap& map, const float* small, const float* weight, float* big,
                  const Finish& finish, cudaStream_t stream) {
+    if (map.is_dense() && finish.bias == nullptr && finish.activation == Activation::linear) {
+        return launch_matmul(small, weight, big, map.batch,
+                             std::int64_t{map.big.channels} * map.taps(), map.small.channels, false,
+                             false, stream);
+    }
     std::vector<Axis> rows, columns;
     for (int phase = 0; phase < map.stride_h; ++phase) {
         rows.push_back(spread_axis(map.big.h, map.kernel_h, map.stride_h, map.pad_h, phase));
@@ -319,6 +242,12 @@ void conv_spread(const ConvMap& map, const float* small, const float* weight, fl
 void conv_weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
                           float* small_sums, bool accumulate, cudaStream_t stream) {
     if (map.small.channels == 0 || (dweight == nullptr && small_sums == nullptr)) return;
+    if (map.is_dense()) {
+        return launch_dense_backward(
+            small, big, nullptr, nullptr, nullptr, nullptr, dweight, small_sums, map.batch,
+            std::int64_t{map.big.channels} * map.taps(), map.small.channels, Activation::linear,
+            0.0f, accumulate, stream);
+    }
     const Lines lines(map.big.channels, map.kernel_h, map.kernel_w);
     const Divisor area(to_int(map.small.area())), row(map.small.w);
     const int places = to_int(map.batch * map.small.area());

@@ -30,6 +30,11 @@ LARGE = (
     Case((2, 32, 12, 12), (65, 32, 3, 3), {"padding": 1}),
     Case((3, 5, 16, 17), (33, 5, 4, 4), {"stride": 2, "padding": "same"}),
 )
+FEW = (
+    Case((2, 9, 9, 10), (1, 9, 3, 3), {"padding": 1}),
+    Case((3, 3, 14, 13), (4, 3, 4, 4), {"stride": 2, "padding": (1, 2, 0, 1)}),
+    Case((2, 3, 13, 14), (5, 3, 4, 4), {"stride": 3, "padding": 1}),  # dx has three channels
+)
 
 
 @pytest.fixture
@@ -80,6 +85,13 @@ def test_long_sums_are_split(conv: Convolution, tile: str, precision: str) -> No
     conv.check_backward(case, need=(False, True, True), accumulate=True)
     assert np.isfinite(workspace).any(), "k was not split"
     conv.check_backward(Case((1, 3, 6, 6), (130, 3, 6, 6), {"stride": 2, "padding": 3}))
+
+
+@pytest.mark.parametrize("case", FEW, ids=str)
+def test_few_channels(conv: Convolution, case: Case) -> None:
+    """They need no tile of many, where places fill the device."""
+    conv.simt.library.simt_set_device(2, 227, 90)
+    conv.check(case, "tanh")
 
 
 @pytest.mark.parametrize("multiprocessors", [1, 8])

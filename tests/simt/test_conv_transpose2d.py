@@ -30,6 +30,11 @@ LARGE = (
     Case((2, 32, 6, 6), (32, 65, 4, 4), {"stride": 2, "padding": 1}),
     Case((15, 9, 8, 9), (9, 5, 3, 3), {"padding": 1}),
 )
+FEW = (
+    Case((2, 9, 5, 5), (9, 1, 4, 4), {"stride": 2, "padding": 1}),
+    Case((3, 4, 6, 7), (4, 3, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    Case((2, 2, 5, 4), (2, 3, 2, 1), {"stride": 3}),  # some pixels meet no tap
+)
 
 
 @pytest.fixture
@@ -87,6 +92,19 @@ def test_the_bias_gradient_is_split(conv: Convolution, accumulate: bool) -> None
     case = Case((9, 2, 24, 24), (2, 3, 3, 3), {"padding": 1})
     conv.check_backward(case, "relu", need=(False, False, True), accumulate=accumulate)
     assert np.isfinite(workspace[:6]).all(), "the images were not split"
+
+
+@pytest.mark.parametrize("case", FEW, ids=str)
+def test_few_channels(conv: Convolution, case: Case) -> None:
+    """They need no tile of many, where places fill the device."""
+    conv.simt.library.simt_set_device(2, 227, 90)
+    conv.check(case, "tanh")
+
+
+def test_one_pixel_that_fills_the_image(conv: Convolution) -> None:
+    case = Case((3, 20, 1, 1), (20, 7, 4, 3))
+    conv.check(case, bias=False, accumulate=True)
+    conv.check(case, "relu")
 
 
 @pytest.mark.parametrize("multiprocessors", [1, 8])

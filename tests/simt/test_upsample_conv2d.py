@@ -29,6 +29,10 @@ LARGE = (
     Case((2, 32, 6, 6), (65, 32, 5, 5), {"padding": "same"}),
     Case((3, 5, 8, 9), (33, 5, 3, 3), {"padding": 1}),
 )
+FEW = (
+    Case((2, 9, 5, 5), (1, 9, 5, 5), {"padding": "same"}),
+    Case((3, 3, 6, 7), (3, 3, 3, 4), {"padding": 1}),
+)
 
 
 @pytest.fixture
@@ -85,6 +89,13 @@ def test_the_bias_gradient_is_split(conv: Convolution, accumulate: bool) -> None
     case = Case((9, 2, 12, 12), (3, 2, 3, 3), {"padding": 1})
     conv.check_backward(case, "relu", need=(False, False, True), accumulate=accumulate)
     assert np.isfinite(workspace[:6]).all(), "the images were not split"
+
+
+@pytest.mark.parametrize("case", FEW, ids=str)
+def test_few_channels(conv: Convolution, case: Case) -> None:
+    """They need no tile of many, where places fill the device."""
+    conv.simt.library.simt_set_device(2, 227, 90)
+    conv.check(case, "tanh")
 
 
 @pytest.mark.parametrize("multiprocessors", [1, 8])
