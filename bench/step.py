@@ -2,6 +2,7 @@
 
     python bench/step.py mlp-128              → bench/results/<machine>/step-mlp-128.json
     python bench/step.py mlp-500 --against torch,jax,keras --rounds 30
+    python bench/step.py mlp-128 --device cuda  → bench/results/<GPU>/step-mlp-128.json
 
 It needs nothing else on the machine to be running; it says so where something was. It can be
 stopped and started again at any time: a result is written only when it is complete.
@@ -24,20 +25,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("recipe", choices=recipes.names())
     parser.add_argument("--against", default="torch,jax")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=0.25, help="that one turn lasts")
+    parser.add_argument("--patience", type=float, default=600.0, help="seconds to get ready in")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path, help="the result's folder, instead of the machine's")
     arguments = parser.parse_args()
     result = measure(
         recipes.get(arguments.recipe),
         arguments.against.split(","),
+        device=arguments.device,
         rounds=arguments.rounds,
         seconds=arguments.seconds,
+        patience=arguments.patience,
         threads=arguments.threads,
         say=print,
     )
     Console(highlight=False).print(render(result))
-    path = results_folder(RESULTS) / f"step-{arguments.recipe}.json"
+    folder = arguments.out or results_folder(RESULTS, arguments.device)
+    path = folder / f"step-{arguments.recipe}.json"
     save(result, path)
     print(f"written to {path}")
 

@@ -1,9 +1,11 @@
-"""What every test runs under: the shared helpers on the path, and a bounded, repeatable search."""
+"""What every test runs under: the shared helpers on the path, a device, a repeatable search."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,50 @@ settings.register_profile("repeatable", max_examples=30, deadline=None, derandom
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        choices=("auto", "cpu", "cuda", "executor"),
+        default="auto",
+        help="where tests with a device run; auto: the CPU, and CUDA where it can be used",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "subprocess: starts a Python of its own")
+    config.addinivalue_line("markers", "cpu_only: about the CPU, or the same on every device")
+    config.addinivalue_line("markers", "cuda_only: about CUDA devices; skipped without")
     # ``GANENGINE_IMPL=reference pytest`` shall run: its warning is no error then.
     if os.environ.get("GANENGINE_IMPL") == "reference":
         config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that take a device on each that is here."""
+    if "device" in metafunc.fixturenames:
+        from devices import chosen
+
+        names = chosen(metafunc.config.getoption("--device"))
+        if metafunc.definition.get_closest_marker("cpu_only"):
+            names = ("cpu",)
+        if metafunc.definition.get_closest_marker("cuda_only"):
+            names = tuple(name for name in names if name != "cpu")
+        metafunc.parametrize("device", names, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """``"cpu"`` or ``"cuda"``, whose matrix products are then exact: tolerances are float32's."""
+    if request.param == "cpu":
+        yield "cpu"
+        return
+    from ganengine import backend
+
+    with ExitStack() as stack:
+        if request.param == "executor":
+            from simt.executor import as_device, open_executor
+
+            stack.enter_context(as_device(open_executor()))
+        backend.set_precision("fp32")
+        stack.callback(backend.set_precision, "tf32")
+        yield "cuda"

@@ -5,24 +5,25 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ganengine import Generator, Tensor, capture, kernels, nn, optim
+from ganengine import Generator, Tensor, backend, capture, kernels, nn, optim
 from ganengine.nn.functional import bce_with_logits
 
 
 class Toy:
     """A discriminator-like step on noise: dense, dropout, loss, Adam."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         rng = np.random.default_rng(3)
         self.network = nn.Sequential(
             nn.Dense(6, 5, activation="leaky_relu", rng=rng),
             nn.Dropout(0.5),
             nn.Dense(5, 1, rng=rng),
         )
-        self.noise = Generator(11)
+        self.network.to(device)
+        self.noise = Generator(11, device)
         self.network.use_generator(self.noise)
         self.optimizer = optim.Adam(self.network, lr=0.01)
-        self.loss = np.zeros((), "float32")
+        self.loss = backend.to_device(np.zeros((), "float32"), device)
 
     def step(self) -> None:
         x = Tensor(self.noise.normal((4, 6)))
@@ -36,18 +37,14 @@ class Toy:
         return [self.network, self.noise, self.optimizer, self.loss]
 
     def bits(self) -> bytes:
-        return (
-            b"".join(
-                np.ascontiguousarray(array).tobytes()
-                for item in (self.network, self.noise, self.optimizer)
-                for array in item.arrays()
-            )
-            + self.loss.tobytes()
-        )
+        arrays = [
+            array for item in (self.network, self.noise, self.optimizer) for array in item.arrays()
+        ]
+        return b"".join(backend.to_device(a, "cpu").tobytes() for a in [*arrays, self.loss])
 
 
-def test_replay_equals_eager_bit_for_bit() -> None:
-    eager, captured = Toy(), Toy()
+def test_replay_equals_eager_bit_for_bit(device: str) -> None:
+    eager, captured = Toy(device), Toy(device)
     program = capture(captured.step, captured.state())
     for _ in range(7):
         eager.step()
@@ -56,8 +53,8 @@ def test_replay_equals_eager_bit_for_bit() -> None:
     assert captured.bits() == eager.bits()
 
 
-def test_capture_itself_changes_nothing() -> None:
-    toy = Toy()
+def test_capture_itself_changes_nothing(device: str) -> None:
+    toy = Toy(device)
     before = toy.bits()
     program = capture(toy.step, toy.state())
     assert toy.bits() == before
@@ -66,8 +63,8 @@ def test_capture_itself_changes_nothing() -> None:
     assert len(program) > 5
 
 
-def test_a_replay_allocates_nothing_in_python() -> None:
-    toy = Toy()
+def test_a_replay_allocates_nothing_in_python(device: str) -> None:
+    toy = Toy(device)
     program = capture(toy.step, toy.state())
     program.run(1)
     tracemalloc.start()
@@ -95,12 +92,13 @@ def test_memory_of_dead_arrays_is_reused() -> None:
     np.testing.assert_array_equal(out, np.full_like(x, 1024.0))
 
 
-def test_an_unknown_array_is_refused() -> None:
-    known, unknown = np.ones((2, 2), "float32"), np.ones((2, 2), "float32")
+def test_an_unknown_array_is_refused(device: str) -> None:
+    known, unknown = (backend.to_device(np.ones((2, 2), "float32"), device) for _ in range(2))
     with pytest.raises(ValueError, match="matmul got an array of shape"):
         capture(lambda: kernels.matmul(known, unknown), [known])
     # The failed capture has ended: kernels run again.
-    np.testing.assert_array_equal(kernels.matmul(known, unknown), np.full((2, 2), 2.0))
+    product = backend.to_device(kernels.matmul(known, unknown), "cpu")
+    np.testing.assert_array_equal(product, np.full((2, 2), 2.0))
 
 
 def test_a_capture_inside_a_capture_is_refused() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from devices import tensor
 
 from ganengine import Tensor, grad, no_grad
 from ganengine.tensor import matmul
@@ -49,7 +50,10 @@ OPERATIONS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
 
 
 def difference_quotients(
-    function: Callable[[list[Tensor]], float], arrays: list[np.ndarray], step: float = 1e-2
+    function: Callable[[list[Tensor]], float],
+    arrays: list[np.ndarray],
+    device: str,
+    step: float = 1e-2,
 ) -> list[np.ndarray]:
     """Central differences of ``function`` in every element of every array."""
     slopes = []
@@ -60,7 +64,7 @@ def difference_quotients(
             ends = []
             for sign in (1, -1):
                 array[index] = value + sign * step
-                ends.append(function([Tensor(a) for a in arrays]))
+                ends.append(function([tensor(a, device) for a in arrays]))
             array[index] = value
             slope[index] = (ends[0] - ends[1]) / (2 * step)
         slopes.append(slope)
@@ -68,22 +72,24 @@ def difference_quotients(
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_gradients_match_difference_quotients(name: str) -> None:
+def test_gradients_match_difference_quotients(name: str, device: str) -> None:
     operation, shapes = OPERATIONS[name]
     arrays = [positive(*shape) for shape in shapes]
-    inputs = [Tensor(a, requires_grad=True) for a in arrays]
+    inputs = [tensor(a, device, requires_grad=True) for a in arrays]
     output = operation(*inputs)
     direction = positive(*output.shape)
-    gradients = grad(output, inputs, gradient=Tensor(direction))
+    gradients = grad(output, inputs, gradient=tensor(direction, device))
     expected = difference_quotients(
-        lambda tensors: float((operation(*tensors).numpy().astype("f8") * direction).sum()), arrays
+        lambda tensors: float((operation(*tensors).numpy().astype("f8") * direction).sum()),
+        arrays,
+        device,
     )
     for got, want in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(got.numpy(), want, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_second_order_gradients_match_difference_quotients(name: str) -> None:
+def test_second_order_gradients_match_difference_quotients(name: str, device: str) -> None:
     operation, shapes = OPERATIONS[name]
     arrays = [positive(*shape) for shape in shapes]
 
@@ -99,10 +105,10 @@ def test_second_order_gradients_match_difference_quotients(name: str) -> None:
     def value(tensors: list[Tensor]) -> float:
         return penalty([Tensor(t.data, requires_grad=True) for t in tensors]).item()
 
-    inputs = [Tensor(a, requires_grad=True) for a in arrays]
+    inputs = [tensor(a, device, requires_grad=True) for a in arrays]
     gradients = grad(penalty(inputs), inputs)
     scale = max(1.0, abs(value(inputs)))
-    for got, want in zip(gradients, difference_quotients(value, arrays), strict=True):
+    for got, want in zip(gradients, difference_quotients(value, arrays, device), strict=True):
         np.testing.assert_allclose(got.numpy() / scale, want / scale, rtol=2e-2, atol=2e-3)
 
 

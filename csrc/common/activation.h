@@ -47,8 +47,10 @@ GE_HOST_DEVICE static inline float activate(float z, Activation activation, floa
             return z > 0.0f ? z : slope * z;
         case Activation::tanh:
             return tanhf(z);
-        case Activation::sigmoid:
-            return 1.0f / (1.0f + expf(-z));
+        case Activation::sigmoid: {
+            const float e = expf(-fabsf(z));  // at most 1: far below zero y is e, not 1 / infinity
+            return (z < 0.0f ? e : 1.0f) / (1.0f + e);
+        }
         default:
             return z;
     }

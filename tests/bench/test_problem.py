@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganengine import GAN, recipes
-from ganengine.bench.problem import make_problem
+from ganengine.bench.problem import engine_losses, make_problem
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -28,6 +28,11 @@ def test_the_losses_belong_to_the_weights_that_the_gan_starts_from():
         described = {f"{i}.{k}": v for i, la in enumerate(layers) for k, v in la.arrays.items()}
         assert described.keys() == state.keys()
         assert all(np.array_equal(described[key], state[key]) for key in state)
+
+
+def test_the_losses_can_be_computed_again_elsewhere():
+    problem = make_problem(recipes.get("mnist"), images=700, check_steps=3)
+    np.testing.assert_array_equal(engine_losses(problem, "cpu"), problem.check_losses)
 
 
 def test_same_noise_is_the_same_and_other_noise_is_not():

@@ -114,6 +114,12 @@ def test_bars_are_each_frameworks_best(result):
     ]
 
 
+def test_a_gpu_is_named(result):
+    result["environment"]["gpu"] = {"name": "NVIDIA H200"}
+    result["settings"]["precision"] = "tf32, compared in float32"
+    assert "NVIDIA H200, tf32, compared in float32; ganengine" in text_of(result)
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_the_picture(result, tmp_path, suffix):
     pytest.importorskip("matplotlib", reason="Matplotlib is not installed")

@@ -1,5 +1,7 @@
 """The other frameworks' steps compute what a float64 step written by hand computes."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,14 @@ SETTINGS = [
 @pytest.fixture(params=SETTINGS, ids=lambda s: ",".join(s) or "plain")
 def problem(request, make_toy):
     return make_toy(**request.param)
+
+
+@pytest.fixture(autouse=True)
+def denormal_numbers():
+    """PyTorch's steps flush denormal numbers to zero, and the tests after these need them."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 def assert_same(losses, wanted):
@@ -39,6 +49,48 @@ def test_torch_whole_step(problem, numpy_losses):
     torch.compiler.reset()
     step = CompiledStep(problem, threads=1, concatenate=False, compiler={"backend": "aot_eager"})
     assert_same(step.losses(), numpy_losses(problem))
+
+
+def test_torch_step_in_a_graph(problem, numpy_losses, monkeypatch):
+    """All but the graph itself: what is captured, and that capturing leaves no trace."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from ganengine.bench import torch_step
+
+    def captured(work):
+        for _ in range(3):  # as capturing does
+            work()
+        return work
+
+    monkeypatch.setattr(torch_step, "captured", captured)
+    monkeypatch.setitem(torch_step._ADAM, "capturable", {"fused": True})
+    step = torch_step.GraphStep(problem, threads=1, adam="capturable", concatenate=False)
+    assert_same(step.losses(), numpy_losses(problem))
+    before = [p.detach().clone() for p in step.g_parameters]
+    step.run(2)
+    assert not any(map(torch_step.torch.equal, before, step.g_parameters))
+
+
+@pytest.mark.parametrize("scan", [1, 2])
+def test_jax_takes_each_row_once_in_an_epoch(make_toy, monkeypatch, scan):
+    pytest.importorskip("jax", reason="JAX is not installed")
+    from ganengine.bench import jax_step
+
+    problem = make_toy()
+    step = jax_step.JaxStep(problem, threads=1, concatenate=False, scan=scan, random="rbg")
+    seen = []
+
+    def spy(state, images, index, *_):
+        jax_step.jax.debug.callback(seen.append, index)
+        return state, jax_step.jnp.zeros(2)
+
+    monkeypatch.setattr(step, "_step", spy)
+    batch = problem.recipe.batch_size
+    epoch = len(problem.images) // (scan * batch) * scan
+    step.run(epoch + scan)
+    jax_step.jax.effects_barrier()
+    rows = np.concatenate(seen).ravel()
+    assert len(set(rows[: epoch * batch])) == epoch * batch
+    assert len(rows) == (epoch + scan) * batch
 
 
 @pytest.mark.parametrize("concatenate", [False, True])

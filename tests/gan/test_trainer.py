@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ganengine import GAN, _cpu, nn, recipes
+from ganengine import GAN, _cpu, backend, nn, recipes
 from ganengine.data import drawn_digits
 from ganengine.recipes import Recipe
 
@@ -39,8 +39,8 @@ def small(**changes: object) -> Recipe:
     )
 
 
-def gan(recipe: Recipe | None = None, seed: int = 3) -> GAN:
-    result = GAN(recipe or small(), seed=seed)
+def gan(recipe: Recipe | None = None, seed: int = 3, device: str = "cpu") -> GAN:
+    result = GAN(recipe or small(), seed=seed, device=device)
     result.attach(DIGITS)
     return result
 
@@ -59,21 +59,31 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_captured_steps_equal_eager_steps_bit_for_bit(variant: str) -> None:
-    captured, eager = gan(VARIANTS[variant]), gan(VARIANTS[variant])
+def test_captured_steps_equal_eager_steps_bit_for_bit(variant: str, device: str) -> None:
+    captured, eager = (gan(VARIANTS[variant], device=device) for _ in range(2))
     history = captured.train(4)
     for _ in range(4):
         eager._step()
     assert bits(captured) == bits(eager)
-    np.testing.assert_array_equal(history, eager.history[:4])
+    np.testing.assert_array_equal(history, backend.to_device(eager.history, "cpu")[:4])
+
+
+@pytest.mark.cuda_only
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_device_trains_as_the_cpu_does(variant: str, device: str) -> None:
+    """The same noise, dropout and batches in each bit, and so the same losses but for rounding."""
+    there, here = gan(VARIANTS[variant], device=device), gan(VARIANTS[variant])
+    for ours, theirs in zip(there.step_inputs(), here.step_inputs(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(there.train(5), here.train(5), rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_resume_equals_going_on_bit_for_bit(variant: str) -> None:
-    whole, first = gan(VARIANTS[variant]), gan(VARIANTS[variant])
+def test_resume_equals_going_on_bit_for_bit(variant: str, device: str) -> None:
+    whole, first = (gan(VARIANTS[variant], device=device) for _ in range(2))
     expected = whole.train(9)
     first.train(4)
-    second = gan(VARIANTS[variant], seed=3)
+    second = gan(VARIANTS[variant], seed=3, device=device)
     second.load_state_dict(first.state_dict())
     assert second.step == 4
     np.testing.assert_array_equal(second.train(5), expected[4:])
@@ -111,10 +121,10 @@ def test_a_step_is_few_kernels() -> None:
     assert len(gan(recipes.get("mlp-128")).program) == 24
 
 
-def test_history_reaches_past_the_device_buffer() -> None:
-    trained = gan(small(batch_size=2))
+def test_history_reaches_past_the_device_buffer(device: str) -> None:
+    trained = gan(small(batch_size=2), device=device)
     history = trained.train(1100)
-    again = gan(small(batch_size=2))
+    again = gan(small(batch_size=2), device=device)
     pieces = np.concatenate([again.train(n) for n in (500, 600)])
     np.testing.assert_array_equal(history, pieces)
     assert np.isfinite(history).all()
@@ -148,8 +158,8 @@ def test_each_epoch_visits_each_image_once() -> None:
         assert sorted(seen) == list(range(count))
 
 
-def test_sampling_is_reproducible_and_leaves_training_alone() -> None:
-    trained, undisturbed = gan(), gan()
+def test_sampling_is_reproducible_and_leaves_training_alone(device: str) -> None:
+    trained, undisturbed = gan(device=device), gan(device=device)
     trained.train(2)
     samples = trained.sample(5, seed=9)
     np.testing.assert_array_equal(samples, trained.sample(5, seed=9))
@@ -181,8 +191,8 @@ def frechet(samples: np.ndarray, data: np.ndarray) -> float:
     return float(((m1 - m2) ** 2).sum() + np.trace(c1 + c2) - 2 * root)
 
 
-def test_training_brings_the_samples_closer_to_the_data() -> None:
-    trained = GAN(recipes.get("mnist"), seed=0)
+def test_training_brings_the_samples_closer_to_the_data(device: str) -> None:
+    trained = GAN(recipes.get("mnist"), seed=0, device=device)
     trained.attach(drawn_digits(2000, seed=1).images)
     data = drawn_digits(500, seed=2).images / 255.0
     before = frechet(trained.sample(500, averaged=False), data)

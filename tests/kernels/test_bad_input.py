@@ -15,6 +15,7 @@ from valid_arguments import CONVOLUTIONS, VALID, Arguments
 
 from ganengine import kernels
 
+pytestmark = pytest.mark.cpu_only
 # Tested with their own kernels.
 ELSEWHERE = {
     *("advance", "concat", "dropout", "embedding", "embedding_backward", "gather"),

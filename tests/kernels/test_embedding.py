@@ -82,6 +82,7 @@ def test_layouts(layout: str) -> None:
     np.testing.assert_array_equal(kernels.one_hot(other, 6), np.eye(6)[indices])
 
 
+@pytest.mark.cpu_only
 @kernels_only
 def test_a_captured_program_reads_and_writes_no_foreign_memory() -> None:
     indices, weight = np.zeros(4, "int32"), draw(3, 2)

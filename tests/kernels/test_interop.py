@@ -10,6 +10,8 @@ from helpers import Array, draw
 
 from ganengine import Tensor, backend, kernels
 
+pytestmark = pytest.mark.cpu_only
+
 
 class Exporter:
     """An array of a library of which only DLPack is known."""
@@ -136,7 +138,7 @@ def test_torch_tensors_that_cannot_be_shared() -> None:
         kernels.activation(torch.zeros(3, dtype=torch.bfloat16), "relu")
 
 
-@pytest.mark.skipif(backend.cupy() is not None, reason="there is a GPU")
-def test_arrays_on_a_gpu_that_is_not_there() -> None:
+def test_arrays_on_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "cupy", lambda: None)
     with pytest.raises(RuntimeError, match="no CUDA device"):
         kernels.activation(OnGpu(), "relu")

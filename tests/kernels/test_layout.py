@@ -97,6 +97,7 @@ def test_results_go_into_part_of_a_batch() -> None:
     np.testing.assert_array_equal(batch[:2], batch[2:])
 
 
+@pytest.mark.cpu_only
 @kernels_only
 def test_captured() -> None:
     x, values, y = draw(2, 4, 3, 3), draw(2, 4, seed=1), np.zeros((2, 2, 6, 6), "float32")
@@ -154,6 +155,7 @@ def test_bad_arguments_are_named(call, error, message) -> None:
         call()
 
 
+@pytest.mark.cpu_only
 def test_out_must_not_overlap() -> None:
     y = draw(2, 4)
     with pytest.raises(ValueError, match=r"^out overlaps an input"):

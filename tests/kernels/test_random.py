@@ -106,6 +106,7 @@ def test_samples_of_any_length_equal_the_reference(count, seed, offset, low, spa
     assert_same_bits(kernels.dropout(z, rate, **at), reference.dropout(z, rate, **at))
 
 
+@pytest.mark.cpu_only
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2", "avx512"])
 def test_each_instruction_set_gives_the_same_bits(instruction_set, tmp_path):
     script = (
@@ -123,6 +124,7 @@ def test_each_instruction_set_gives_the_same_bits(instruction_set, tmp_path):
         assert_same_bits(actual[name], expected)
 
 
+@pytest.mark.cpu_only
 def test_the_number_of_threads_changes_no_bit():
     before = _cpu.thread_count()
     try:
@@ -135,6 +137,7 @@ def test_the_number_of_threads_changes_no_bit():
         _cpu.set_thread_count(before)
 
 
+@pytest.mark.cpu_only
 def test_implementation_switch_reaches_the_reference(monkeypatch):
     expected = draws(kernels)
     monkeypatch.setattr("ganengine.kernels.random.implementation", lambda: "reference")
@@ -198,7 +201,7 @@ def test_uniform_without_width_is_constant():
 
 
 @pytest.fixture(scope="module")
-def million_normals():
+def million_normals(device):
     return kernels.normal(1_000_000, seed=12, offset=0).astype("float64")
 
 

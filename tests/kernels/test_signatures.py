@@ -6,6 +6,8 @@ import pytest
 
 from ganengine import kernels, reference
 
+pytestmark = pytest.mark.cpu_only
+
 
 def test_both_rooms_hold_the_same_names() -> None:
     assert sorted(kernels.__all__) == sorted(reference.__all__)

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import parity
 import pytest
 from helpers import kernels_only
 
 from ganengine import _cpu, kernels
+
+pytestmark = pytest.mark.cpu_only
 
 PARITY = Path(parity.__file__)
 
@@ -50,6 +53,20 @@ def test_instruction_set(name: str) -> None:
 def test_unknown_instruction_set_is_refused() -> None:
     result = python("-c", "from ganengine import kernels", GANENGINE_CPU="abacus")
     assert "it can be baseline, avx2 or avx512" in result.stderr
+
+
+def test_parity_calls_every_kernel() -> None:
+    called = set()
+
+    class Room:
+        def __getattr__(self, name: str) -> Any:
+            called.add(name)
+            return getattr(kernels, name)
+
+    for calls in (parity.calls, parity.image_calls):
+        for _ in calls(Room(), "float32", 3, 5):
+            pass
+    assert called == set(kernels.__all__)
 
 
 @kernels_only

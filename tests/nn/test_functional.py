@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from devices import tensor
 
-from ganengine import Generator, Tensor, grad, nn
+from ganengine import Generator, Tensor, backend, grad, nn
 from ganengine.nn import functional
 
 RNG = np.random.default_rng(5)
@@ -20,16 +21,16 @@ def slope_along(function, array: np.ndarray, direction: np.ndarray, step: float 
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_dense_gradients(activation: str) -> None:
+def test_dense_gradients(activation: str, device: str) -> None:
     arrays = {"x": normal(4, 3), "weight": normal(5, 3), "bias": normal(5)}
     if "relu" in activation:  # keep away from the kink, which no difference quotient likes
         arrays["bias"] = np.array([9, -9, 9, -9, 9], "float32")
     weights = normal(4, 5)
 
     def loss(**values: np.ndarray) -> Tensor:
-        tensors = {name: Tensor(value, requires_grad=True) for name, value in values.items()}
+        tensors = {n: tensor(value, device, requires_grad=True) for n, value in values.items()}
         y = functional.dense(**tensors, activation=activation)
-        total = (y * Tensor(weights)).sum()
+        total = (y * tensor(weights, device)).sum()
         total.backward()
         loss.gradients = {name: tensor.grad.numpy() for name, tensor in tensors.items()}
         return total.item()
@@ -43,14 +44,15 @@ def test_dense_gradients(activation: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["linear", "leaky_relu", "tanh", "sigmoid"])
-def test_gradient_penalty_through_a_network(activation: str) -> None:
+def test_gradient_penalty_through_a_network(activation: str, device: str) -> None:
     """d/dw of (|d D(x) / dx| - 1)^2, the WGAN-GP term, against difference quotients."""
     network = nn.Sequential(
         nn.Dense(3, 6, activation=activation, rng=np.random.default_rng(1)),
         nn.Dense(6, 4, activation=activation, rng=np.random.default_rng(2)),
         nn.Dense(4, 1, rng=np.random.default_rng(3)),
     )
-    x = Tensor(normal(5, 3), requires_grad=True)
+    network.to(device)
+    x = tensor(normal(5, 3), device, requires_grad=True)
 
     def penalty() -> Tensor:
         (slope,) = grad(network(x).sum(), [x], create_graph=True)
@@ -63,26 +65,26 @@ def test_gradient_penalty_through_a_network(activation: str) -> None:
     direction = RNG.normal(size=start.shape).astype("float32")
     values = []
     for sign in (1, -1):
-        weight.data[...] = start + sign * 1e-2 * direction
+        weight.data[...] = backend.to_device(start + sign * 1e-2 * direction, device)
         values.append(penalty().item())
-    weight.data[...] = start
     expected = (values[0] - values[1]) / 2e-2
     got = float((gradients[0].numpy() * direction).sum())
     assert got == pytest.approx(expected, rel=2e-2, abs=1e-3)
 
 
 @pytest.mark.parametrize("activation", ["linear", "leaky_relu", "tanh"])
-def test_batch_norm_gradients(activation: str) -> None:
+def test_batch_norm_gradients(activation: str, device: str) -> None:
     arrays = {"x": normal(6, 3), "gamma": normal(3), "beta": normal(3)}
     weights = normal(6, 3)
 
     def run(values: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
-        tensors = {name: Tensor(value, requires_grad=True) for name, value in values.items()}
-        mean, var = np.zeros(3, "float32"), np.ones(3, "float32")
+        tensors = {n: tensor(value, device, requires_grad=True) for n, value in values.items()}
+        running = np.zeros(3, "float32"), np.ones(3, "float32")
+        mean, var = (backend.to_device(array, device) for array in running)
         y = functional.batch_norm(
             **tensors, running_mean=mean, running_var=var, training=True, activation=activation
         )
-        loss = (y * Tensor(weights)).sum()
+        loss = (y * tensor(weights, device)).sum()
         loss.backward()
         return loss.item(), {name: tensor.grad.numpy() for name, tensor in tensors.items()}
 
@@ -93,9 +95,9 @@ def test_batch_norm_gradients(activation: str) -> None:
         assert np.sum(gradients[name] * direction) == pytest.approx(expected, rel=2e-2, abs=5e-3)
 
 
-def test_dropout_gradient_uses_the_mask_of_the_forward_pass() -> None:
-    generator = Generator(3)
-    x = Tensor(np.ones((50, 20), "float32"), requires_grad=True)
+def test_dropout_gradient_uses_the_mask_of_the_forward_pass(device: str) -> None:
+    generator = Generator(3, device)
+    x = tensor(np.ones((50, 20), "float32"), device, requires_grad=True)
     y = functional.dropout(x, 0.4, generator)
     generator.normal((7,))  # other draws in between must not move the mask
     y.sum().backward()
@@ -104,13 +106,14 @@ def test_dropout_gradient_uses_the_mask_of_the_forward_pass() -> None:
 
 
 @pytest.mark.parametrize("array_targets", [False, True])
-def test_bce_gradients_first_and_second_order(array_targets: bool) -> None:
-    logits = Tensor(normal(6, 1), requires_grad=True)
+def test_bce_gradients_first_and_second_order(array_targets: bool, device: str) -> None:
+    logits = tensor(normal(6, 1), device, requires_grad=True)
     targets = RNG.uniform(size=(6, 1)).astype("float32") if array_targets else 0.9
     probability = 1 / (1 + np.exp(-logits.numpy().astype("f8")))
-    (first,) = grad(functional.bce_with_logits(logits, targets), [logits])
+    given = backend.to_device(targets, device) if array_targets else targets
+    (first,) = grad(functional.bce_with_logits(logits, given), [logits])
     np.testing.assert_allclose(first.numpy(), (probability - targets) / 6, atol=1e-6)
-    (first,) = grad(functional.bce_with_logits(logits, targets), [logits], create_graph=True)
+    (first,) = grad(functional.bce_with_logits(logits, given), [logits], create_graph=True)
     (second,) = grad(first.sum(), [logits])
     np.testing.assert_allclose(second.numpy(), probability * (1 - probability) / 6, atol=1e-6)
 

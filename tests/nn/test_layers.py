@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from devices import tensor
 
 from ganengine import Tensor, nn
 
@@ -40,14 +41,14 @@ def test_flat_storage_holds_the_parameters_themselves() -> None:
     assert net.flat()[0] is values
 
 
-def test_backward_writes_into_the_flat_gradients_and_adds_the_second_time() -> None:
-    x = Tensor(np.random.default_rng(1).normal(size=(8, 4)).astype("float32"))
+def test_backward_writes_into_the_flat_gradients_and_adds_the_second_time(device: str) -> None:
+    x = np.random.default_rng(1).normal(size=(8, 4)).astype("float32")
     plain, flat = network().eval(), network().eval()
-    flat.flat()
+    flat.to(device)
     for net in (plain, flat):
         net.layers[1].training = True  # its gradient exists in training mode only
         for _ in range(2):
-            net(x).sum().backward()
+            net(tensor(x, net.device)).sum().backward()
     for mine, theirs in zip(flat.parameters(), plain.parameters(), strict=True):
         assert mine.grad.data is mine.grad_buffer
         np.testing.assert_allclose(mine.grad.numpy(), theirs.grad.numpy(), rtol=1e-5, atol=1e-6)
@@ -62,8 +63,8 @@ def test_a_walk_for_one_parameter_leaves_its_neighbour_alone() -> None:
     assert bias.grad is None
 
 
-def test_state_dict_round_trip() -> None:
-    source, target = network(), network()
+def test_state_dict_round_trip(device: str) -> None:
+    source, target = network().to(device), network()
     for array in source.state_dict().values():
         assert array.dtype == "float32"
     source.layers[0].weight.data[...] = 7.0

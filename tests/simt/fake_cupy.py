@@ -1,8 +1,8 @@
 """A stand-in for CuPy whose arrays live in the executor's guarded memory.
 
 With it as the module ``cupy`` and ``_cuda_simt`` as the CUDA kernels, all of ganengine runs on
-``device="cuda"`` without a device: networks, trainer, capture. It has what the package uses of
-CuPy, and refuses, as CuPy does, what would move data without being asked.
+``device="cuda"`` without a device: networks, trainer, capture. Functions and methods are NumPy's,
+on device arrays; as CuPy, it refuses what would move data without being asked.
 """
 
 from __future__ import annotations
@@ -13,37 +13,49 @@ from typing import Any
 import numpy as np
 
 
-def _host(value: Any) -> Any:
-    return value._host if isinstance(value, ndarray) else value
+class Pointer:
+    """An address in device memory, and what keeps that memory."""
+
+    def __init__(self, ptr: int, owner: object):
+        self.ptr = ptr
+        self.owner = owner
+
+    def __add__(self, offset: int) -> Pointer:
+        return Pointer(self.ptr + offset, self.owner)
 
 
-class ndarray:  # the name in CuPy
+class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # the name in CuPy
     """An array on the device; ``get`` copies it to the host."""
 
-    __array_ufunc__ = None
-
-    def __init__(self, host: np.ndarray[Any, Any]):
-        self._host = host
+    def __init__(
+        self, shape: Any, dtype: Any = float, memptr: Pointer | None = None, strides: Any = None
+    ):
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        if memptr is None:  # poisoned memory whose end lies flush with an unreadable page
+            name = f"an array of shape {sizes}"
+            self._host = executor.empty(*sizes, dtype=dtype, name=name)
+        else:
+            self._host = np.asarray(_Borrowed(memptr, sizes, np.dtype(dtype).str, strides))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError("implicit conversion to a NumPy array; call get()")
 
-    dtype = property(lambda self: self._host.dtype)
-    shape = property(lambda self: self._host.shape)
-    strides = property(lambda self: self._host.strides)
-    size = property(lambda self: self._host.size)
-    ndim = property(lambda self: self._host.ndim)
-    nbytes = property(lambda self: self._host.nbytes)
-    itemsize = property(lambda self: self._host.itemsize)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return _call(getattr(ufunc, method), *inputs, **options)
+
+    def __array_function__(self, function: Any, _: Any, arguments: Any, options: Any) -> Any:
+        return _call(function, *arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self._host, name)
+        return _method(value) if callable(value) else _device(value)
+
     flags = property(
         lambda self: SimpleNamespace(c_contiguous=self._host.flags.c_contiguous)  # CuPy has no more
     )
-    data = property(lambda self: SimpleNamespace(ptr=self._address))
-    T = property(lambda self: ndarray(self._host.T))
-
-    @property
-    def _address(self) -> int:
-        return int(self._host.__array_interface__["data"][0])
+    data = property(lambda self: Pointer(self._host.__array_interface__["data"][0], self._host))
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -55,82 +67,112 @@ class ndarray:  # the name in CuPy
     def __int__(self) -> int:
         return int(self._host)
 
+    def __float__(self) -> float:
+        return float(self._host)
+
+    def __bool__(self) -> bool:
+        return bool(self._host)
+
     def __getitem__(self, key: Any) -> ndarray:
-        return ndarray(self._host[key])
+        result: ndarray = _device(self._host[_host(key)])
+        return result
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if isinstance(value, np.ndarray) and value.ndim > 0:
-            raise TypeError(f"unsupported type {type(value)}")  # CuPy takes no host arrays here
-        self._host[key] = _host(value)
-
-    def __iadd__(self, other: Any) -> ndarray:
-        self._host += _host(other)
-        return self
+        self._host[_host(key)] = _host(value)
 
     def get(self) -> np.ndarray[Any, Any]:
         return self._host.copy()
 
-    def copy(self, order: str = "C") -> ndarray:
-        return asarray(self._host.copy(order))
-
-    def reshape(self, *shape: Any) -> ndarray:
-        return ndarray(self._host.reshape(*shape))
-
-    def transpose(self, *axes: int) -> ndarray:
-        return ndarray(self._host.transpose(*axes))
-
-    def view(self, dtype: Any) -> ndarray:
-        return ndarray(self._host.view(dtype))
-
-    def min(self) -> ndarray:
-        return ndarray(self._host.min())
-
-    def max(self) -> ndarray:
-        return ndarray(self._host.max())
-
 
 class _Borrowed:
-    """NumPy's view of memory that ``owner`` keeps alive."""
+    """Memory as NumPy takes it, and what keeps it alive."""
 
-    def __init__(self, owner: Any):
-        self.owner = owner
-        self.__array_interface__ = owner.__cuda_array_interface__
+    def __init__(self, memory: Pointer, shape: Any, typestr: str, strides: Any):
+        self.owner = memory.owner
+        self.__array_interface__ = {
+            "shape": shape,
+            "typestr": typestr,
+            "strides": strides,
+            "data": (memory.ptr, False),
+            "version": 3,
+        }
 
 
-def asarray(value: Any) -> ndarray:
-    """``value`` on the device: itself, a view of what speaks for itself, or a copy."""
+def _host(value: Any) -> Any:
+    """The memory behind a device array, for NumPy; refuses arrays that are not on the device."""
     if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        raise TypeError(f"unsupported type {type(value)}")
+    return type(value)(map(_host, value)) if type(value) in (tuple, list) else value
+
+
+def _device(value: Any) -> Any:
+    """What NumPy returned, on the device: a view stays one, what is new goes to guarded memory."""
+    if type(value) in (tuple, list):
+        return type(value)(map(_device, value))
+    if isinstance(value, np.generic):
+        value = np.array(value)
+    if not isinstance(value, np.ndarray):
         return value
-    if hasattr(value, "__cuda_array_interface__"):
-        return ndarray(np.asarray(_Borrowed(value)))
-    source = np.asarray(value)
-    result = empty(source.shape, source.dtype)
-    result._host[...] = source
+    result = ndarray.__new__(ndarray)
+    result._host = value if value.base is not None else _guarded(value)
     return result
 
 
-def zeros(shape: Any, dtype: Any = float) -> ndarray:
-    result = empty(shape, dtype)
-    result._host[...] = 0
+def _guarded(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    result: np.ndarray[Any, Any] = ndarray(value.shape, value.dtype)._host
+    result[...] = value
     return result
 
 
-def zeros_like(array: ndarray) -> ndarray:
-    return zeros(array.shape, array.dtype)
+def _call(function: Any, *arguments: Any, **options: Any) -> Any:
+    out = options.get("out")
+    result = function(
+        *map(_host, arguments), **{name: _host(value) for name, value in options.items()}
+    )
+    return _device(result) if out is None else (out[0] if isinstance(out, tuple) else out)
 
 
-def broadcast_to(array: ndarray, shape: Any) -> ndarray:
-    return ndarray(np.broadcast_to(array._host, shape))
+def _method(function: Any) -> Any:
+    return lambda *arguments, **options: _call(function, *arguments, **options)
 
 
-def broadcast_arrays(*arrays: ndarray) -> list[ndarray]:
-    return [ndarray(each) for each in np.broadcast_arrays(*(array._host for array in arrays))]
+def asarray(value: Any, dtype: Any = None, order: Any = None) -> ndarray:
+    """``value`` on the device: itself, a view of what speaks for itself, or a copy."""
+    if hasattr(value, "__cuda_array_interface__") and not isinstance(value, ndarray):
+        known = value.__cuda_array_interface__
+        memory = Pointer(known["data"][0], value)
+        value = ndarray(known["shape"], known["typestr"], memory, known.get("strides"))
+    if not isinstance(value, ndarray):
+        return _device(_guarded(np.array(value, dtype, order=order)))  # type: ignore[no-any-return]
+    result = np.asarray(value._host, dtype, order=order)
+    return value if result is value._host else _device(result)
 
 
-def empty(shape: Any, dtype: Any = float) -> ndarray:
-    """Poisoned memory whose end lies flush with an unreadable page."""
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    return ndarray(executor.empty(*sizes, dtype=dtype, name=f"an array of shape {sizes}"))
+class _Ufunc:
+    def __init__(self, ufunc: Any):
+        self._ufunc = ufunc
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return _call(self._ufunc, *arguments, **options)
+
+    def at(self, *arguments: Any) -> None:
+        _call(self._ufunc.at, *arguments)
+
+
+class _Module(ModuleType):
+    """The module ``cupy``: NumPy's functions, but for those above."""
+
+    ndarray = ndarray
+    empty = ndarray
+    asarray = staticmethod(asarray)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(np, name)
+        if isinstance(value, np.ufunc):
+            return _Ufunc(value)
+        return _method(value) if callable(value) and not isinstance(value, type) else value
 
 
 executor: Any = None  # whose memory to use; set by `module`
@@ -140,15 +182,13 @@ def module(memory: Any) -> ModuleType:
     """The module ``cupy``, whose arrays live in the memory of this executor."""
     global executor
     executor = memory
-    result = ModuleType("cupy")
-    functions = (asarray, zeros, zeros_like, empty, broadcast_to, broadcast_arrays)
-    for function in functions:
-        setattr(result, function.__name__, function)
-    result.ndarray = ndarray  # type: ignore[attr-defined]
     ndarray.__module__ = "cupy"
+    result = _Module("cupy")
     result.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         is_available=lambda: True,
         get_current_stream=lambda: SimpleNamespace(ptr=0),
         runtime=SimpleNamespace(getDevice=lambda: 0),
+        set_allocator=lambda allocator: None,
+        Device=lambda: SimpleNamespace(synchronize=lambda: None),
     )
     return result

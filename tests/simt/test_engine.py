@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import parity
 import pytest
+from devices import OnCuda
 
-from ganengine import GAN, Generator, capture, kernels, nn, recipes
+from ganengine import GAN, Generator, capture, kernels, nn, recipes, reference
 from ganengine.data import drawn_digits
 from ganengine.gan.fit import fit, restore
 from ganengine.io import Run
@@ -90,42 +90,14 @@ def test_what_a_capture_refuses(on_cuda: ModuleType) -> None:
         capture(lambda: kernels.uniform((3,), 0.0, 1.0, seed=1, offset=0), [x])
 
 
-class OnDevice:
-    """`ganengine.kernels`, with every NumPy array sent to the device and its result fetched."""
-
-    def __init__(self, cupy: ModuleType) -> None:
-        self._cupy = cupy
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any, **options: Any) -> Any:
-            sent: list[tuple[Any, Any]] = []
-
-            def send(value: Any) -> Any:
-                if isinstance(value, np.ndarray):
-                    sent.append((value, self._cupy.asarray(value)))
-                    return sent[-1][1]
-                return tuple(map(send, value)) if isinstance(value, tuple | list) else value
-
-            results = getattr(kernels, name)(
-                *map(send, arguments), **{key: send(value) for key, value in options.items()}
-            )
-            for array, copy in sent:
-                array[...] = copy.get()  # what the kernel wrote in place
-            if isinstance(results, tuple):
-                return tuple(result.get() for result in results)
-            return None if results is None else results.get()
-
-        return call
+def test_every_kernel_takes_cupy_arrays(on_cuda: ModuleType, cuda: ModuleType) -> None:
+    for precision in ("fp32", "tf32"):
+        cuda.set_precision(precision)
+        parity.compare(OnCuda(), 33, 70, precision=precision)
 
 
-def test_every_kernel_takes_cupy_arrays(
-    on_cuda: ModuleType, cuda: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cuda.set_precision("fp32")
-    monkeypatch.setattr(parity, "ROWS", 33)
-    monkeypatch.setattr(parity, "COLUMNS", 70)
-    monkeypatch.setattr(parity, "kernels", OnDevice(on_cuda))
-    parity.main()
+def test_the_reference_takes_cupy_arrays(on_cuda: ModuleType) -> None:
+    parity.compare(OnCuda(reference), 33, 70)
 
 
 def test_a_run_with_checkpoints_goes_on(cuda: ModuleType, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ganengine.bench.problem import Array, Problem
@@ -17,10 +17,16 @@ class Contestant(Protocol):
     chunk: int  # steps that one call of the framework makes; ``run`` takes multiples of it
 
     def losses(self) -> Array:
-        """Take the steps of the problem's check; (steps, 2): d_loss, g_loss."""
+        """Take the steps of the problem's check; (steps, 2): d_loss, g_loss.
+
+        On a GPU in full float32 precision, for rounded factors hide what else is different.
+        """
 
     def run(self, steps: int) -> None:
-        """Take steps with images and noise of its own, and return when they are done."""
+        """Take steps with images and noise of its own, and return when they are done.
+
+        On a GPU matrix products may use TF32.
+        """
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,15 @@ class Variant:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def device(self) -> str:
+        """Where it computes: ``"cpu"`` or ``"cuda"``."""
+        device: str = self.options.get("device", "cpu")
+        return device
+
+    @property
     def may_differ(self) -> bool:
-        """Whether it allows its framework a lower precision, of which no use may be made."""
-        return "precision" in self.options
+        """Whether its framework may compute in lower precision, and is left out where it does."""
+        return "precision" in self.options or (self.device != "cpu" and self != engine(self.device))
 
     def build(self, problem: Problem, threads: int) -> Contestant:
         """Make it; imports the framework."""
@@ -51,7 +63,14 @@ _PACKAGES = {"torch": ("torch",), "jax": ("jax", "jaxlib"), "keras": ("keras", "
 ENGINE = Variant("ganengine", "captured step", "ganengine.bench.engine_step", "EngineStep")
 
 
-def variants(framework: str, problem: Problem, *, quick: bool = False) -> list[Variant]:
+def engine(device: str) -> Variant:
+    """This engine's step on ``device``."""
+    return ENGINE if device == "cpu" else replace(ENGINE, options={"device": device})
+
+
+def variants(
+    framework: str, problem: Problem, *, device: str = "cpu", quick: bool = False
+) -> list[Variant]:
     """Every way of writing the problem's step in ``framework``; the simplest alone if ``quick``.
 
     Where the discriminator has no batch normalisation, real and generated images can go through it
@@ -62,7 +81,7 @@ def variants(framework: str, problem: Problem, *, quick: bool = False) -> list[V
     found = []
     for concatenate in [False, True] if problem.mixes_batches and not quick else [False]:
         batches = "one batch" if concatenate else "two batches"
-        for name, factory, options in _WAYS[framework][: 1 if quick else None]:
+        for name, factory, options in _WAYS[device].get(framework, [])[: 1 if quick else None]:
             found.append(
                 Variant(
                     framework,
@@ -93,7 +112,7 @@ def framework_version(framework: str) -> str | None:
 
 def package_version(package: str) -> str | None:
     """The installed version of a package, without importing it; None where it is not installed."""
-    for name in (package, f"{package}-cpu"):
+    for name in (package, f"{package}-cpu", f"{package}-cuda13x", f"{package}-cuda12x"):
         try:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -101,7 +120,9 @@ def package_version(package: str) -> str | None:
     return None
 
 
-_SCAN = 50  # steps per call of lax.scan
+# Steps per call of lax.scan: enough for Python's part of a call not to count.
+_SCAN = 50
+_SCAN_CUDA = 200
 
 _DEFAULT: dict[str, Any] = {}
 _TUNED: dict[str, Any] = {"mode": "max-autotune-no-cudagraphs"}
@@ -112,7 +133,10 @@ _TUNED_CPP: dict[str, Any] = {"options": {"max_autotune": True, "cpp_wrapper": T
 # nothing. Where it does use bfloat16, the check finds that and the way is left out.
 _ONEDNN = {"precision": "medium"}
 
-_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+# The GPU's counterpart: TF32 for matrix products, as this engine and JAX have it by default.
+_CUDA = {"device": "cuda", "precision": "high"}
+
+_CPU_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "torch": [
         ("eager, foreach", "EagerStep", {"adam": "foreach"}),
         ("eager, fused", "EagerStep", {"adam": "fused"}),
@@ -138,3 +162,32 @@ _WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("tf.function, XLA", "KerasStep", {"xla": True}),
     ],
 }
+
+_CUDA_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+    "torch": [
+        ("eager, fused", "EagerStep", {"adam": "fused", **_CUDA}),
+        ("CUDA graph of the step, fused", "GraphStep", {"adam": "capturable", **_CUDA}),
+        ("compiled", "CompiledStep", {"compiler": _DEFAULT, **_CUDA}),
+        (
+            "compiled, CUDA graphs",
+            "CompiledStep",
+            {"compiler": {"mode": "reduce-overhead"}, **_CUDA},
+        ),
+        (
+            "compiled, max-autotune, CUDA graphs",
+            "CompiledStep",
+            {"compiler": {"mode": "max-autotune"}, **_CUDA},
+        ),
+    ],
+    "jax": [
+        ("jit", "JaxStep", {"scan": 1, "random": "threefry2x32", "device": "cuda"}),
+        ("jit, rbg noise", "JaxStep", {"scan": 1, "random": "rbg", "device": "cuda"}),
+        (
+            f"scan of {_SCAN_CUDA}, rbg noise",
+            "JaxStep",
+            {"scan": _SCAN_CUDA, "random": "rbg", "device": "cuda"},
+        ),
+    ],
+}
+
+_WAYS = {"cpu": _CPU_WAYS, "cuda": _CUDA_WAYS}

@@ -14,12 +14,13 @@ from ganengine import backend
 from ganengine.bench.contestants import package_version
 from ganengine.version import __version__
 
-_PACKAGES = ("numpy", "torch", "jax", "jaxlib", "keras", "tensorflow")
+_PACKAGES = ("numpy", "cupy", "torch", "jax", "jaxlib", "keras", "tensorflow")
 
 
-def environment() -> dict[str, Any]:
-    """Processor, system, versions, commit, date and load, as JSON takes them."""
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """Processor, system, versions, commit, date and load, and the GPU if it is ``"cuda"``."""
     return {
+        **({"gpu": gpu()} if device == "cuda" else {}),
         "cpu": cpu_model(),
         "processors": len(processors()),
         "instruction_set": backend.native("cpu").instruction_set(),
@@ -52,10 +53,26 @@ def cpu_model() -> str:
     return found[1].strip() if found else platform.processor() or platform.machine()
 
 
-def results_folder(parent: Path) -> Path:
-    """The folder below ``parent`` for what is measured on this machine; made if need be."""
-    words = f"{cpu_model()} {len(processors())} cores".lower()
-    folder = parent / re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+def gpu() -> dict[str, Any]:
+    """The CUDA device's name, compute capability and memory, and the CUDA version it works with."""
+    cupy = backend.cupy()
+    if cupy is None:
+        raise RuntimeError("no CUDA device can be used here; see: ganengine doctor")
+    runtime = cupy.cuda.runtime
+    about, driver = runtime.getDeviceProperties(runtime.getDevice()), runtime.driverGetVersion()
+    return {
+        "name": about["name"].decode(),
+        "compute_capability": f"{about['major']}.{about['minor']}",
+        "multiprocessors": about["multiProcessorCount"],
+        "memory_gib": round(about["totalGlobalMem"] / 2**30, 1),
+        "driver_for_cuda": f"{driver // 1000}.{driver % 1000 // 10}",
+    }
+
+
+def results_folder(parent: Path, device: str = "cpu") -> Path:
+    """The folder below ``parent`` for what is measured here on ``device``; made if need be."""
+    words = gpu()["name"] if device == "cuda" else f"{cpu_model()} {len(processors())} cores"
+    folder = parent / re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -66,7 +83,10 @@ def load_average() -> float | None:
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree this package runs from, ``+`` behind it if it was changed."""
+    """The commit of the source tree this package runs from, ``+`` behind it if it was changed.
+
+    An installed package knows of none; ``$GANENGINE_COMMIT`` can say it.
+    """
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:
@@ -76,8 +96,8 @@ def git_commit() -> str | None:
 
     try:
         if not git("ls-files", __file__):  # installed into some other repository's folder
-            return None
+            return os.environ.get("GANENGINE_COMMIT")
         changed = git("status", "--porcelain", "--untracked-files=no")
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return os.environ.get("GANENGINE_COMMIT")

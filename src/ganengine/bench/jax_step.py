@@ -1,15 +1,16 @@
 """The training step in JAX, as an expert would write it: jitted whole, with donated state.
 
-``unrolled`` steps run in one call through ``lax.scan`` where that is asked for, so that Python is
-left once in so many steps. The generator runs once where both updates share their noise, and no
-gradient is computed that nobody uses (XLA drops the rest in any case).
+``scan`` steps run in one call through ``lax.scan`` where that is asked for, so that Python is left
+once in so many steps. A shuffle of the rows lies on the device, and the step takes its own from it.
+The generator runs once where both updates share their noise, and no gradient is computed that
+nobody uses (XLA drops the rest in any case).
 """
 
 from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,17 @@ class JaxStep:
     """The jitted step; ``scan`` steps per call, noise from the named random generator."""
 
     def __init__(
-        self, problem: Problem, *, threads: int, concatenate: bool, scan: int, random: str
+        self,
+        problem: Problem,
+        *,
+        threads: int,
+        concatenate: bool,
+        scan: int,
+        random: str,
+        device: str = "cpu",
     ):
         del threads  # XLA takes the processors of the process
+        jax.config.update("jax_platforms", device)
         self.problem = problem
         self.recipe = problem.recipe
         self.concatenate = concatenate
@@ -43,6 +52,7 @@ class JaxStep:
             "d_running": _arrays(problem.discriminator, _RUNNING),
             "key": jax.random.key(problem.seed, impl=random),
             "t": jnp.zeros((), jnp.float32),
+            "call": jnp.zeros((), jnp.int32),  # with which rows of the shuffle
         }
         for name in ("g", "d"):
             self.state[f"{name}_m"] = _zeros_like(self.state[name])
@@ -50,37 +60,44 @@ class JaxStep:
         if self.recipe.ema_decay is not None:
             self.state["average"] = jax.tree.map(jnp.copy, self.state["g"])
         self._checked = jax.jit(self._step, donate_argnums=0)
-        self._run = jax.jit(self._steps if scan > 1 else self._drawn_step, donate_argnums=0)
-        self._batches = self._shuffled()
+        self._run = jax.jit(self._call, donate_argnums=0)
+        self._rng = np.random.default_rng(problem.seed)
+        self._rows: Any = None
+        self._calls_left = 0
 
     def run(self, steps: int) -> None:
         losses = None
         for _ in range(steps // self.chunk):
-            self.state, losses = self._run(self.state, self.images, next(self._batches))
+            if not self._calls_left:
+                self._shuffle()
+            self.state, losses = self._run(self.state, self.images, self._rows)
+            self._calls_left -= 1
         jax.block_until_ready(losses)
 
     def losses(self) -> Array:
         batch, losses, key = self.recipe.batch_size, [], jax.random.key(0)
         for s, noise in enumerate(jnp.asarray(self.problem.check_noise)):
             index = jnp.arange(s * batch, (s + 1) * batch)
-            self.state, values = self._checked(
-                self.state, self.images, index, noise[0], noise[1], key
-            )
+            with jax.default_matmul_precision("highest"):
+                self.state, values = self._checked(
+                    self.state, self.images, index, noise[0], noise[1], key
+                )
             losses.append(np.asarray(values))
         return np.array(losses)
 
-    def _shuffled(self) -> Iterator[Any]:
-        """Row numbers for one call; a whole shuffle is put on the device at once."""
-        rng = np.random.default_rng(self.problem.seed)
+    def _shuffle(self) -> None:
+        """Put the rows of a new epoch on the device: those of each call, (calls, scan, B)."""
         batch = self.recipe.batch_size
-        shape = (self.chunk, batch) if self.chunk > 1 else (batch,)
-        while True:
-            order = rng.permutation(len(self.images)).astype("int32")
-            calls = max(1, len(order) // (self.chunk * batch))
-            rows = np.resize(order, (calls, *shape))
-            yield from [jnp.asarray(row) for row in rows]
+        order = self._rng.permutation(len(self.images)).astype("int32")
+        self._calls_left = max(1, len(order) // (self.chunk * batch))
+        self._rows = jnp.asarray(np.resize(order, (self._calls_left, self.chunk, batch)))
+        self.state["call"] = jnp.zeros((), jnp.int32)
 
-    def _steps(self, state: State, images: Any, indices: Any) -> tuple[State, Any]:
+    def _call(self, state: State, images: Any, rows: Any) -> tuple[State, Any]:
+        indices = rows[state["call"]]
+        state = {**state, "call": state["call"] + 1}
+        if self.chunk == 1:
+            return self._drawn_step(state, images, indices[0])
         return jax.lax.scan(  # type: ignore[no-any-return]
             lambda carry, index: self._drawn_step(carry, images, index), state, indices
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ganengine.bench.contestants import (
-    ENGINE,
     Variant,
+    engine,
     framework_version,
     missing_package,
     variants,
@@ -30,6 +31,9 @@ CHECK_STEPS = 5
 TOLERANCE = 2e-6 * 3.0 ** np.arange(CHECK_STEPS)
 
 _PEAK_SECONDS = 0.05
+
+# How many contestants get ready at once. On the CPU they would wait for each other's compilers.
+_STARTED_TOGETHER = {"cpu": 1, "cuda": 8}
 
 Say = Callable[[str], None]
 
@@ -63,8 +67,10 @@ def measure(
     recipe: Recipe,
     against: Sequence[str],
     *,
+    device: str = "cpu",
     rounds: int = 20,
     seconds: float = 0.25,
+    patience: float = 600.0,
     threads: int | None = None,
     images: int | None = None,
     quick: bool = False,
@@ -75,8 +81,10 @@ def measure(
     Args:
         recipe: whose step.
         against: keys of :data:`ganengine.bench.contestants.FRAMEWORKS`.
+        device: ``"cpu"`` or ``"cuda"``, of every contestant.
         rounds: in each, every contestant has one turn.
         seconds: that a turn lasts, about.
+        patience: seconds; who needs longer to get ready, or for a turn, is left out.
         threads: of every contestant, which is bound to as many processors; all if None.
         images: size of the resident data set; the recipe's own if None.
         quick: only the simplest way of each framework.
@@ -93,21 +101,28 @@ def measure(
     if threads is not None and not 1 <= threads <= len(own):
         raise ValueError(f"threads is {threads}; it can be 1 to {len(own)} here")
     own = own[:threads]
-    where = environment()
+    where = environment(device)
     say(f"{recipe.name}: {CHECK_STEPS} steps of this engine, which all others must reproduce")
     problem = make_problem(recipe, images=images, check_steps=CHECK_STEPS)
-    chosen = [ENGINE]
+    chosen = []
     left_out = {}
     for name in against:
-        ways = variants(name, problem, quick=quick)
+        ways = variants(name, problem, device=device, quick=quick)
         missing = missing_package(name)
         if missing:
             left_out[name] = f"{missing} is not installed"
+        elif not ways:
+            left_out[name] = f"there is no step in it for {device}"
+        if name in left_out:
             say(f"{name}: left out, {left_out[name]}")
         else:
             chosen += ways
-    with ExitStack() as stack:
-        entries = [_enter(variant, problem, own, stack, say) for variant in chosen]
+    with ExitStack() as stack, ThreadPoolExecutor(_STARTED_TOGETHER[device]) as pool:
+
+        def enter(variant: Variant) -> Entry:
+            return _enter(variant, problem, own, patience, stack, say)
+
+        entries = [enter(engine(device)), *pool.map(enter, chosen)]
         check(problem, entries)
         if problem.has_dropout:
             say("compared without dropout, whose random masks differ; timed with it")
@@ -117,6 +132,8 @@ def measure(
         "recipe": recipe.name,
         "environment": where,
         "settings": {
+            "device": device,
+            "precision": "float32" if device == "cpu" else "tf32, compared in float32",
             "rounds": rounds,
             "seconds_per_turn": seconds,
             "threads": len(own),
@@ -175,19 +192,24 @@ def check(problem: Problem, entries: Sequence[Entry]) -> None:
 
 
 def _enter(
-    variant: Variant, problem: Problem, own: Sequence[int], stack: ExitStack, say: Say
+    variant: Variant,
+    problem: Problem,
+    own: Sequence[int],
+    patience: float,
+    stack: ExitStack,
+    say: Say,
 ) -> Entry:
     """Start a contestant, compute its losses and make its first steps (where it compiles)."""
     say(f"{variant.framework}: {variant.name}")
     entry = Entry(variant, None)
     try:
-        entry.worker = worker = Worker(variant, problem, own)
+        entry.worker = worker = Worker(variant, problem, own, timeout=patience)
         stack.callback(worker.close)
         entry.losses = np.asarray(worker.losses(), "float64")
         worker.run(worker.chunk)
     except WorkerError as error:
         entry.drop(str(error))
-        if variant is ENGINE:
+        if variant == engine(variant.device):
             raise
         say(f"  left out: {error}")
     return entry

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ganengine.bench.report import NAMES, Result
+from ganengine.bench.report import NAMES, Result, machine
 
 _OWN_COLOUR, _OTHER_COLOUR, _TEXT_COLOUR = "#d1495b", "#b8c0cc", "#30343b"
 
@@ -62,7 +62,8 @@ def _panel(axes: Any, result: Result) -> None:
     for row, (name, milliseconds, ratio) in enumerate(bars):
         own = name == NAMES["ganengine"]
         axes.barh(row, milliseconds, height=0.62, color=_OWN_COLOUR if own else _OTHER_COLOUR)
-        text = f"{milliseconds:.2f} ms" + ("" if own else f"   ({ratio:.1f}x)")
+        digits = 2 if milliseconds >= 0.1 else 3
+        text = f"{milliseconds:.{digits}f} ms" + ("" if own else f"   ({ratio:.1f}x)")
         weight = "bold" if own else "normal"
         axes.text(milliseconds + 0.02 * longest, row, text, va="center", fontweight=weight)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
@@ -80,12 +81,12 @@ def _panel(axes: Any, result: Result) -> None:
 
 
 def _footnote(results: Sequence[Result]) -> str:
-    where, settings = results[0]["environment"], results[0]["settings"]
+    where = results[0]["environment"]
     versions = where["versions"]
     rivals = {name: versions[name] for name in ("torch", "jax", "keras") if name in versions}
     return (
         "One whole training step, each framework at its best. "
-        f"{where['cpu']}, {settings['threads']} threads, {where['instruction_set']}. "
+        f"{machine(results[0])}. "
         + ", ".join(f"{NAMES[name]} {version}" for name, version in rivals.items())
         + f". {where['date'][:10]}."
     )

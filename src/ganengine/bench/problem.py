@@ -96,12 +96,7 @@ def make_problem(
             f"images is {count}; the check needs {check_steps} batches of {recipe.batch_size}"
         )
     data = synthetic_images(count, recipe.image_shape, seed)
-    plain = replace(
-        recipe,
-        generator=_without_dropout(recipe.generator),
-        discriminator=_without_dropout(recipe.discriminator),
-    )
-    batches, noise, losses = _engine_steps(plain, data, check_steps, seed)
+    batches, noise, losses = _engine_steps(_plain(recipe), data, check_steps, seed)
     rows = data.reshape(count, -1)
     rows[: len(batches)] = batches
     gan = GAN(recipe, seed=seed)
@@ -114,6 +109,15 @@ def make_problem(
         check_noise=noise,
         check_losses=losses,
     )
+
+
+def engine_losses(problem: Problem, device: str) -> Array:
+    """The losses of the check as this engine computes them on ``device``, (steps, 2)."""
+    recipe = _plain(problem.recipe)
+    gan = GAN(recipe, seed=problem.seed, device=device)
+    gan.attach(synthetic_images(len(problem.images), recipe.image_shape, problem.seed))
+    losses: Array = gan.train(len(problem.check_noise))[:, :2]
+    return losses
 
 
 def describe(network: Sequential) -> tuple[Layer, ...]:
@@ -142,6 +146,15 @@ def synthetic_images(count: int, shape: tuple[int, int, int], seed: int) -> Arra
     images = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     images[rng.random((count, *shape), dtype=np.float32) < 0.81] = 0
     return images
+
+
+def _plain(recipe: Recipe) -> Recipe:
+    """The recipe without dropout, whose random masks cannot be compared."""
+    return replace(
+        recipe,
+        generator=_without_dropout(recipe.generator),
+        discriminator=_without_dropout(recipe.discriminator),
+    )
 
 
 def _without_dropout(

@@ -45,7 +45,7 @@ def render(result: Result) -> RenderableType:
     for name, reason in result["left_out"].items():
         table.add_row(NAMES[name], "", Text(reason, "yellow"))
     lines = [
-        f"{where['cpu']}, {settings['threads']} threads each, {where['instruction_set']}; "
+        f"{machine(result)}; "
         + ", ".join(f"{name} {version}" for name, version in where["versions"].items()),
         f"{settings['rounds']} rounds, in each a turn of {settings['seconds_per_turn']:g} s for "
         "everyone; medians, and the ratio is taken in each round",
@@ -53,6 +53,14 @@ def render(result: Result) -> RenderableType:
         *warnings(result),
     ]
     return Group(table, *(Text.from_markup(line) for line in lines))
+
+
+def machine(result: Result) -> str:
+    """What it was measured on."""
+    where, settings = result["environment"], result["settings"]
+    if "gpu" in where:
+        return f"{where['gpu']['name']}, {settings['precision']}"
+    return f"{where['cpu']}, {settings['threads']} threads each, {where['instruction_set']}"
 
 
 def verdicts(result: Result) -> list[str]:

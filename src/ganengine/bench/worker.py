@@ -25,6 +25,12 @@ from ganengine.bench.problem import Problem
 _THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GANENGINE_NUM_THREADS"),
 )
+_FRAMEWORK_VARIABLES = {
+    # A compiler server of PyTorch's would stay behind and take processor time.
+    "cpu": {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
+    # There are several on the GPU, so none may take all of its memory.
+    "cuda": {"TORCHINDUCTOR_COMPILE_THREADS": "4", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+}
 
 
 class WorkerError(RuntimeError):
@@ -58,8 +64,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            # A compiler server of PyTorch's would stay behind and take processor time.
-            env={**os.environ, **threads, "TORCHINDUCTOR_COMPILE_THREADS": "1"},
+            env={**os.environ, **threads, **_FRAMEWORK_VARIABLES[variant.device]},
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
         try:
@@ -82,7 +87,7 @@ class Worker:
         return float(self._ask(("run", steps)))
 
     def peak(self, seconds: float) -> float:
-        """Measured FMA peak of this process's kernel threads, FLOP/s."""
+        """The measured peak of what this process computes on, FLOP/s."""
         return float(self._ask(("peak", seconds)))
 
     def close(self) -> None:
@@ -162,9 +167,9 @@ def _serve(inbox: BinaryIO, outbox: BinaryIO) -> None:
                 timed.run(*arguments)
                 answer("ok", time.perf_counter() - start)
             elif name == "peak":
-                from ganengine.bench.peak import fma_peak
+                from ganengine.bench.peak import peak
 
-                answer("ok", fma_peak(*arguments))
+                answer("ok", peak(variant.device, *arguments))
         except Exception as error:
             answer("error", _describe(error))
 

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from ganengine.cli import _options as options
+
 
 def bench(
     recipe: Annotated[str, typer.Argument(help="Whose training step, such as mlp-128.")],
     against: Annotated[
         str, typer.Option(help="Which of torch, jax and keras, with commas between.")
     ] = "torch,jax",
+    device: options.DeviceOption = "cpu",
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result.")] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the result, as .svg or .png.")
@@ -42,12 +45,14 @@ def bench(
     from ganengine.bench.plot import plot as draw
     from ganengine.bench.report import render, save
     from ganengine.cli._console import errors, output
+    from ganengine.cli._device import pick_device
     from ganengine.cli._plan import get_recipe
 
     _check_files(json, plot)
     result = measure(
         get_recipe(recipe),
         [name.strip() for name in against.split(",") if name.strip()],
+        device=pick_device(device),
         rounds=repeats,
         seconds=seconds,
         threads=threads,
