@@ -17,7 +17,7 @@ namespace {
 constexpr int kPlaces = 4, kWarps = 8, kBlockPlaces = 32 * kPlaces;  // of a thread; of a block
 
 template <int kChannels>
-__global__ void __launch_bounds__(32 * kWarps)
+__global__ void __launch_bounds__(32 * kWarps, 2)
     conv_few_kernel(const __grid_constant__ Phases phases) {
     __shared__ float parts[kWarps][kChannels][kBlockPlaces];
     const Phase& phase = phases.phase[static_cast<int>(blockIdx.x) % phases.count];
