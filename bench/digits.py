@@ -1,10 +1,15 @@
-"""How good the demo's digits are, by an independent judge, and how long the demo takes.
+"""How good digits are, by an independent judge, and how long the demo takes.
 
-    GANENGINE_DATA=… python bench/digits.py   → bench/results/<machine>/digits.json
+    GANENGINE_DATA=… python bench/digits.py      the demo  → bench/results/<machine>/digits.json
+    GANENGINE_DATA=… python bench/digits.py dcgan-mnist --epochs 3 --seeds 3 --against torch
+                                                 a recipe  → …/digits-dcgan-mnist.json
 
-The judge is a small convolutional network in PyTorch, trained on the real MNIST once and kept under
-build/. Then ``ganengine mnist`` runs with its default settings as its user would run it, and the
-judge reads what the run's generator makes. The floor beside it is the judge on real test images.
+The judge (`ganengine.metrics`) learns from the real MNIST once and is kept under build/. The demo
+and the recipe are trained as their user would train them. The judge reads which digit each sample
+is; in a conditional GAN it should be the one that was asked for. The Fréchet distance is that
+between its features of the samples and of the test images; its floor is the distance of as many
+real training images. A recipe's runs stay under build/digits: an interrupted bench goes on where it
+was.
 """
 
 import argparse
@@ -12,140 +17,253 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
 
-from ganengine import backend, data
+from ganengine import backend, data, recipes
 from ganengine.bench.environment import environment, results_folder
 from ganengine.bench.report import save
+from ganengine.io import Run
+from ganengine.metrics import (
+    Judge,
+    Opinion,
+    class_shares,
+    fit_gaussian,
+    frechet_distance,
+    judge_for,
+    label_accuracy,
+    total_variation,
+)
+from ganengine.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-JUDGE = ROOT / "build" / "digits-judge.pt"
-WANTED_ACCURACY = 0.98
+BUILD = ROOT / "build"
+WANTED_ACCURACY = 0.99
+CHUNK = 50  # training steps of the twin between two looks at the time
 
 
-def judge_network() -> nn.Module:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(32 * 49, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, 10)),
-    )
+class Court:
+    """The judge, and what it makes of real images."""
+
+    def __init__(self, count: int):
+        self.count = count
+        self.train, self.test = data.load("mnist"), data.load("mnist", split="test")
+        self.judge: Judge = judge_for(self.train, cache=BUILD)
+        seen = self.judge.look(self.test.images)
+        self.accuracy = label_accuracy(seen.labels, self.test.labels)
+        print(f"judge: {self.accuracy:.2%} of the test images right", flush=True)
+        if self.accuracy < WANTED_ACCURACY:
+            sys.exit(f"a judge below {WANTED_ACCURACY:.0%} is none")
+        self.features = fit_gaussian(seen.features)
+        self.shares = class_shares(seen.labels, 10)
+        self.real_test_images = self._verdict(seen)
+        some = np.random.default_rng(0).permutation(len(self.train))[:count]
+        self.real_training_images = self.verdict(self.train.images[some])
+
+    def verdict(self, images: Any, asked: Any = None) -> dict[str, Any]:
+        """What the judge says of samples, and how far they are from the test images."""
+        opinion = self.judge.look(images)
+        distance = frechet_distance(fit_gaussian(opinion.features), self.features)
+        found = {"frechet_distance": round(distance, 3), **self._verdict(opinion)}
+        if asked is not None:
+            found["label_accuracy"] = round(label_accuracy(opinion.labels, asked), 4)
+        return found
+
+    def _verdict(self, opinion: Opinion) -> dict[str, Any]:
+        shares = class_shares(opinion.labels, 10)
+        return {
+            "images": len(opinion.labels),
+            "share_of_each_digit": [round(float(share), 4) for share in shares],
+            "rarest": round(float(shares.min()), 4),
+            "total_variation": round(total_variation(shares, self.shares), 4),
+            "mean_confidence": round(float(opinion.confidence.mean()), 4),
+            "share_above_90_percent": round(float((opinion.confidence > 0.9).mean()), 4),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "judge_test_accuracy": round(self.accuracy, 4),
+            "real_test_images": self.real_test_images,
+            "real_training_images": self.real_training_images,
+        }
 
 
-def read(images: Any) -> torch.Tensor:
-    """Images in [0, 1], (N, 1, 28, 28), as the judge takes them."""
-    return torch.from_numpy(np.ascontiguousarray(images, "float32"))
+def ganengine(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "ganengine", *map(str, arguments)], check=True)
 
 
-def probabilities(judge: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """The judge's belief in each digit, (N, 10)."""
-    judge.eval()
+def samples(run: Path, count: int, checkpoint: str) -> Any:
+    """Samples of a finished run; those of a conditional GAN are of one label after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "samples.npy"
+        ganengine("sample", run, "-n", count, "--checkpoint", checkpoint, "--out", path)
+        return np.load(path)
+
+
+def trained(name: str, epochs: int, seed: int) -> tuple[Path, float | None]:
+    """The run of a recipe, and how many seconds it took, if it was not there in part before."""
+    run = BUILD / "digits" / f"{name}-{epochs}-epochs-seed-{seed}"
+    if not run.exists():
+        run.parent.mkdir(parents=True, exist_ok=True)
+        start = time.perf_counter()
+        what = ("--data", "mnist", "--epochs", epochs, "--seed", seed, "--out", run)
+        ganengine("train", name, *what)
+        return run, round(time.perf_counter() - start, 1)
+    found = Run.open(run).checkpoints.latest()
+    if found is None or found.metadata["step"] < Run.open(run).config["steps"]:
+        ganengine("train", "--resume", run)
+    return run, None
+
+
+def torch_twin(recipe: Recipe, steps: int, seed: int, court: Court) -> tuple[Any, float]:
+    """Samples of PyTorch after as many steps with the same settings, and the seconds they took.
+
+    It starts from the same weights; its noise and the order of its images are PyTorch's own.
+    """
+    import torch
+
+    from ganengine.bench.problem import make_problem
+    from ganengine.bench.torch_step import EagerStep
+
+    images = court.train.images[: recipe.train_images]
+    problem = make_problem(recipe, check_steps=1, seed=seed)
+    problem = replace(problem, images=images.reshape(len(images), -1))
+    threads = backend.native("cpu").thread_count()
+    twin = EagerStep(problem, adam="fused", threads=threads, concatenate=False)
+    start = time.perf_counter()
+    for done in range(0, steps, CHUNK):
+        twin.run(min(CHUNK, steps - done))
+        spent = time.perf_counter() - start
+        print(f"PyTorch: step {min(done + CHUNK, steps):,} of {steps:,}, {spent:.0f} s", flush=True)
+    if recipe.ema_decay is not None:
+        for current, average in zip(twin.averaged, twin.average, strict=True):
+            current.copy_(average)
+    generator = twin.generator.eval()
+    low, high = recipe.value_range
+    shape = (court.count, recipe.latent_size)
+    floor = {"uniform": -1.0, "unit": 0.0}
     with torch.no_grad():
-        return torch.cat([judge(part).softmax(1) for part in images.split(1000)])
+        z = torch.randn(shape) if recipe.latent == "normal" else torch.rand(shape)
+        if recipe.latent in floor:
+            z = floor[recipe.latent] + (1.0 - floor[recipe.latent]) * z
+        made = torch.cat([generator(part) for part in z.split(1000)]).numpy()
+    unit = np.clip((made - low) / (high - low), 0.0, 1.0)
+    return unit.reshape(court.count, *recipe.image_shape), spent
 
 
-def accuracy(judge: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
-    return float((probabilities(judge, images).argmax(1) == labels).float().mean())
-
-
-def train_judge(epochs: int = 3) -> nn.Module:
-    torch.manual_seed(0)
-    dataset = data.load("mnist")
-    images, labels = read(dataset.images / 255.0), torch.from_numpy(dataset.labels)
-    judge = judge_network()
-    adam = torch.optim.Adam(judge.parameters(), 1e-3)
-    for epoch in range(epochs):
-        judge.train()
-        for rows in torch.randperm(len(images)).split(128):
-            loss = F.cross_entropy(judge(images[rows]), labels[rows])
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-        print(f"judge: epoch {epoch + 1} of {epochs}, loss {float(loss):.3f}", flush=True)
-    return judge
-
-
-def get_judge() -> nn.Module:
-    if JUDGE.exists():
-        judge = judge_network()
-        judge.load_state_dict(torch.load(JUDGE, weights_only=True))
-        return judge
-    judge = train_judge()
-    JUDGE.parent.mkdir(exist_ok=True)
-    draft = JUDGE.with_suffix(".draft")
-    torch.save(judge.state_dict(), draft)
-    draft.replace(JUDGE)
-    return judge
-
-
-def ganengine(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "ganengine", *arguments], check=True)
-
-
-def verdict(beliefs: torch.Tensor) -> dict[str, Any]:
-    counts = torch.bincount(beliefs.argmax(1), minlength=10)
-    shares = [round(float(share), 4) for share in counts / counts.sum()]
+def measure_recipe(recipe: Recipe, court: Court, arguments: argparse.Namespace) -> dict[str, Any]:
+    epochs = arguments.epochs or recipe.epochs
+    steps = epochs * recipe.steps_per_epoch(len(court.train))
+    asked = np.arange(court.count) % recipe.classes if recipe.classes else None
+    engines: dict[str, list[dict[str, Any]]] = {"ganengine": []}
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        run, seconds = trained(recipe.name, epochs, seed)
+        found = court.verdict(samples(run, court.count, "latest"), asked)
+        engines["ganengine"].append({"seed": seed, "seconds": seconds, **found})
+        if arguments.against == "torch":
+            made, seconds = torch_twin(recipe, steps, seed, court)
+            twin = {"seed": seed, "seconds": round(seconds, 1), **court.verdict(made)}
+            engines.setdefault("torch", []).append(twin)
     return {
-        "images": len(beliefs),
-        "share_of_each_digit": shares,
-        "rarest": min(shares),
-        "mean_confidence": round(float(beliefs.max(1).values.mean()), 4),
-        "share_above_90_percent": round(float((beliefs.max(1).values > 0.9).float().mean()), 4),
+        "kind": "digits of a recipe",
+        "recipe": recipe.config(),
+        "epochs": epochs,
+        "steps": steps,
+        **court.as_json(),
+        "floor": court.real_training_images["frechet_distance"],
+        "frechet_distance": {
+            name: spread([found["frechet_distance"] for found in runs])
+            for name, runs in engines.items()
+        },
+        "generated": engines,
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("-n", "--count", type=int, default=10_000, help="digits to judge")
-    parser.add_argument("--run", type=Path, help="judge this finished run, train no new one")
-    parser.add_argument("--seed", type=int, default=0, help="of the demo's run")
-    arguments = parser.parse_args()
-    where = environment()
-    test = data.load("mnist", split="test")
-    test_images = read(test.images / 255.0)
-    judge = get_judge()
-    judged = accuracy(judge, test_images, torch.from_numpy(test.labels))
-    print(f"judge: {judged:.2%} of the test images right")
-    if judged < WANTED_ACCURACY:
-        JUDGE.unlink()
-        sys.exit(f"a judge below {WANTED_ACCURACY:.0%} is none")
+def measure_demo(court: Court, arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run, seconds = arguments.run, None
         if run is None:
             run = Path(folder) / "run"
             start = time.perf_counter()
-            ganengine("mnist", "--data", "mnist", "--seed", str(arguments.seed), "--out", str(run))
+            ganengine("mnist", "--data", "mnist", "--seed", arguments.seed, "--out", run)
             seconds = round(time.perf_counter() - start, 1)
-        samples = Path(folder) / "samples.npy"
-        ganengine("sample", str(run), "-n", str(arguments.count), "--out", str(samples))
-        generated = verdict(probabilities(judge, read(np.load(samples))))
-    result = {
+        generated = court.verdict(samples(run, court.count, "best"))
+    return {
         "kind": "digits",
-        "environment": where,
-        "threads": backend.native("cpu").thread_count(),
         "seed": arguments.seed,
         "seconds_end_to_end": seconds,
-        "judge_test_accuracy": round(judged, 4),
+        **court.as_json(),
         "generated": generated,
-        "real_test_images": verdict(probabilities(judge, test_images)),
     }
-    for name in ("generated", "real_test_images"):
-        seen = result[name]
-        shares = "  ".join(f"{d}: {s:.1%}" for d, s in enumerate(seen["share_of_each_digit"]))
-        print(f"{name.replace('_', ' ')}: {shares}")
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Of the seeds."""
+    middle = round(float(np.mean(values)), 3)
+    return {"mean": middle, "lowest": min(values), "highest": max(values)}
+
+
+def show(what: str, found: dict[str, Any]) -> None:
+    shares = "  ".join(f"{d}: {s:.1%}" for d, s in enumerate(found["share_of_each_digit"]))
+    print(f"{what}: {shares}")
+    parts = [
+        f"rarest {found['rarest']:.1%}",
+        f"mean confidence {found['mean_confidence']:.3f}",
+        f"{found['share_above_90_percent']:.1%} read with more than 90 % confidence",
+    ]
+    if "frechet_distance" in found:
+        parts.append(f"Fréchet distance {found['frechet_distance']:.2f}")
+    if "label_accuracy" in found:
+        parts.append(f"{found['label_accuracy']:.1%} show the digit that was asked for")
+    print("  " + ", ".join(parts))
+
+
+def show_all(result: dict[str, Any]) -> None:
+    show("real test images", result["real_test_images"])
+    show("real training images", result["real_training_images"])
+    if result["kind"] == "digits":
+        show("the demo's", result["generated"])
+        if (seconds := result["seconds_end_to_end"]) is not None:
+            print(f"ganengine mnist took {seconds:.1f} s end to end")
+        return
+    for name, runs in result["generated"].items():
+        for found in runs:
+            show(f"{name}, seed {found['seed']}", found)
+    for name, values in result["frechet_distance"].items():
         print(
-            f"  rarest {seen['rarest']:.1%}, mean confidence {seen['mean_confidence']:.3f}, "
-            f"{seen['share_above_90_percent']:.1%} read with more than 90 % confidence"
+            f"{name}: Fréchet distance {values['mean']:.2f} "
+            f"({values['lowest']:.2f} to {values['highest']:.2f}), floor {result['floor']:.2f}"
         )
-    if seconds is not None:
-        print(f"ganengine mnist took {seconds:.1f} s end to end")
-    path = results_folder(RESULTS) / "digits.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("recipe", nargs="?", help="of 28 x 28 digits; without it, the demo")
+    parser.add_argument("-n", "--count", type=int, default=10_000, help="digits to judge")
+    parser.add_argument("--seed", type=int, default=0, help="of the run, or of the first run")
+    parser.add_argument("--run", type=Path, help="demo: judge this finished run, train no new one")
+    parser.add_argument("--epochs", type=int, help="recipe: how long to train; its own by default")
+    parser.add_argument("--seeds", type=int, default=1, help="recipe: how many runs")
+    parser.add_argument("--against", choices=["torch"], help="recipe: train its twin as well")
+    arguments = parser.parse_args()
+    where = environment()
+    recipe = recipes.get(arguments.recipe) if arguments.recipe else None
+    if recipe and recipe.data != "mnist":
+        parser.error(f"{recipe.name} makes no digits of MNIST")
+    court = Court(arguments.count)
+    found = measure_recipe(recipe, court, arguments) if recipe else measure_demo(court, arguments)
+    result = {
+        "kind": found.pop("kind"),
+        "environment": where,
+        "threads": backend.native("cpu").thread_count(),
+        **found,
+    }
+    show_all(result)
+    path = results_folder(RESULTS) / (f"digits-{recipe.name}.json" if recipe else "digits.json")
     save(result, path)
     print(f"written to {path}")
 

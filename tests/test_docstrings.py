@@ -8,12 +8,12 @@ import pkgutil
 
 import pytest
 
-from ganengine import data, io, kernels
+from ganengine import data, io, kernels, metrics
 
 MODULES = [module.name for module in pkgutil.iter_modules(kernels.__path__)]
 AROUND = [
     f"{package.__name__}.{module.name}"
-    for package in (data, io)
+    for package in (data, io, metrics)
     for module in pkgutil.iter_modules(package.__path__)
 ]
 
@@ -27,7 +27,7 @@ def test_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", AROUND)
-def test_examples_of_data_and_files(name: str) -> None:
+def test_examples_of_what_is_around_them(name: str) -> None:
     if name == "ganengine.io.onnx_file":
         pytest.importorskip("onnx")
     assert doctest.testmod(importlib.import_module(name)).failed == 0

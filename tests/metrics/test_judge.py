@@ -1,0 +1,130 @@
+"""The judge, on digits that need no download."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganengine import Tensor, grad
+from ganengine.data import Dataset, drawn_digits
+from ganengine.metrics import Judge, fit_gaussian, frechet_distance, judge, judge_for
+
+TRAIN = drawn_digits(2000)
+TEST = drawn_digits(500, seed=1)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Judge:
+    learned = Judge()
+    learned.learn(TRAIN.images, TRAIN.labels)
+    return learned
+
+
+def test_it_reads_digits(trained: Judge) -> None:
+    opinion = trained.look(TEST.images)
+    assert opinion.features.shape == (500, judge.FEATURES)
+    assert np.mean(opinion.labels == TEST.labels) > 0.97
+    np.testing.assert_allclose(opinion.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(opinion.confidence, opinion.probabilities.max(axis=1))
+
+
+def test_bytes_and_floats_look_the_same(trained: Judge) -> None:
+    expected = trained.look(TEST.images).probabilities
+    floats = (TEST.images / 255.0).astype("float32")
+    np.testing.assert_allclose(trained.look(floats).probabilities, expected, atol=1e-5)
+
+
+def test_an_opinion_does_not_depend_on_the_other_images(
+    trained: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = trained.look(TEST.images)
+    monkeypatch.setattr(judge, "_PART", 7)
+    apart = trained.look(TEST.images)
+    np.testing.assert_allclose(apart.features, expected.features, atol=1e-4)
+    np.testing.assert_array_equal(apart.labels, expected.labels)
+
+
+def test_it_is_less_sure_of_noise(trained: Judge) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, TEST.images.shape, "uint8")
+    assert trained.look(noise).confidence.mean() < trained.look(TEST.images).confidence.mean()
+
+
+def test_its_features_tell_a_missing_digit_from_chance(trained: Judge) -> None:
+    """A sample without one digit is further from the rest than another full sample is."""
+    real = fit_gaussian(trained.look(TRAIN.images[:500]).features)
+    other = trained.look(TEST.images).features
+    incomplete = trained.look(drawn_digits(550, seed=2).images).features[
+        drawn_digits(550, seed=2).labels != 4
+    ]
+    floor = frechet_distance(real, fit_gaussian(other))
+    assert frechet_distance(real, fit_gaussian(incomplete)) > 2 * floor
+
+
+def test_the_same_seed_makes_the_same_judge() -> None:
+    few = drawn_digits(100)
+    first, second, third = Judge(seed=1), Judge(seed=1), Judge(seed=2)
+    for each in (first, second, third):
+        each.learn(few.images, few.labels)
+    states = [each.network.state_dict() for each in (first, second, third)]
+    assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
+    assert not np.array_equal(states[0]["0.weight"], states[2]["0.weight"])
+
+
+def test_cross_entropy_and_its_gradient() -> None:
+    """Against the definition in float64, also where e^l is beyond float32."""
+    logits = np.array([[1.0, -2.0, 0.5], [300.0, 299.0, -300.0], [0.0, 0.0, 0.0]], "float32")
+    targets = np.eye(3, dtype="float32")[[2, 1, 0]]
+    wide = logits.astype("f8")
+    log_sum = np.log(np.exp(wide - wide.max(1, keepdims=True)).sum(1)) + wide.max(1)
+    probability = np.exp(wide - log_sum[:, None])
+    given = Tensor(logits, requires_grad=True)
+    loss = judge.cross_entropy(given, Tensor(targets))
+    assert loss.item() == pytest.approx((log_sum - wide[targets == 1]).mean(), rel=1e-5)
+    np.testing.assert_allclose(
+        grad(loss, [given])[0].numpy(), (probability - targets) / 3, atol=1e-6
+    )
+
+
+def test_colour_images_of_other_sizes_and_more_classes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 12
+    images = rng.integers(0, 99, (60, 3, 9, 13), "uint8")
+    images += (labels * 10).astype("uint8")[:, None, None, None]
+    found = judge_for(Dataset("tiny", images, labels, "test"), cache=tmp_path)
+    assert found.classes == 12
+    assert found.look(images).probabilities.shape == (60, 12)
+
+
+def test_a_judge_is_kept_for_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = drawn_digits(100)
+    first = judge_for(few, cache=tmp_path / "new")
+    monkeypatch.setattr(Judge, "learn", None)  # to learn again would fail
+    again = judge_for(few, cache=tmp_path / "new")
+    np.testing.assert_array_equal(again.look(few.images).features, first.look(few.images).features)
+    with pytest.raises(TypeError):
+        judge_for(drawn_digits(101), cache=tmp_path / "new")
+
+
+def test_data_without_labels() -> None:
+    with pytest.raises(ValueError, match="no labels"):
+        judge_for(Dataset("tiny", TEST.images, None, "test"))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (TEST.images.astype("float32"), TEST.labels, "images must be uint8"),
+        (TEST.images[:, :, :20], TEST.labels, "images must be uint8"),
+        (TEST.images[:0], TEST.labels[:0], "images must be uint8"),
+        (TEST.images, TEST.labels[:5], "labels must be 500 integers"),
+        (TEST.images, TEST.labels + 1, "from 0 to 9"),
+    ],
+)
+def test_bad_data(images: np.ndarray, labels: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Judge().learn(images, labels)
+
+
+def test_images_of_another_shape() -> None:
+    with pytest.raises(ValueError, match="images must have shape"):
+        Judge().look(np.zeros((2, 1, 32, 32), "float32"))
