@@ -2,6 +2,7 @@
 
     python bench/step.py mlp-128              → bench/results/<machine>/step-mlp-128.json
     python bench/step.py mlp-500 --against torch,jax,keras --rounds 30
+    python bench/step.py keras-dcgan          takes about seven minutes on two processors
     python bench/step.py mlp-128 --device cuda  → bench/results/<GPU>/step-mlp-128.json
 
 It needs nothing else on the machine to be running; it says so where something was. It can be
@@ -28,6 +29,9 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=0.25, help="that one turn lasts")
+    parser.add_argument(
+        "--limit", type=float, default=180.0, help="seconds for all rounds; else there are fewer"
+    )
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to get ready in")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="the result's folder, instead of the machine's")
@@ -38,6 +42,7 @@ def main() -> None:
         device=arguments.device,
         rounds=arguments.rounds,
         seconds=arguments.seconds,
+        limit=arguments.limit,
         patience=arguments.patience,
         threads=arguments.threads,
         say=print,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ganengine.bench.problem import Layer, Problem
+from ganengine.bench.layers import Layer
+from ganengine.bench.problem import Problem
 from ganengine.recipes import Recipe
 
 PIXELS, LATENT, HIDDEN, BATCH, STEPS = 20, 6, 9, 8, 4
@@ -19,6 +20,7 @@ def make_toy():
             "latent_size": LATENT,
             "latent": "uniform",
             "image_shape": (1, 4, 5),
+            "flat": True,
             "batch_size": BATCH,
             "real_label": 0.9,
             "same_noise": True,
@@ -51,16 +53,19 @@ def make_toy():
         discriminator.insert(1, Layer("activation", "sigmoid"))
         if dropout:
             discriminator.insert(1, Layer("dropout", rate=dropout))
-        noise = rng.uniform(-1, 1, (STEPS, 2, BATCH, LATENT)).astype("float32")
-        if recipe.same_noise:
-            noise[:, 1] = noise[:, 0]
+        g_batch = recipe.g_batch_size or BATCH
+        d_noise, g_noise = (
+            rng.uniform(-1, 1, (STEPS, count, LATENT)).astype("float32")
+            for count in (BATCH, g_batch)
+        )
         return Problem(
             recipe=recipe,
             seed=0,
             generator=tuple(generator),
             discriminator=tuple(discriminator),
             images=rng.integers(0, 256, (STEPS * BATCH + 11, PIXELS), dtype=np.uint8),
-            check_noise=noise,
+            d_noise=d_noise,
+            g_noise=d_noise if recipe.same_noise else g_noise,
             check_losses=np.zeros((STEPS, 2), "float32"),
         )
 
@@ -75,7 +80,8 @@ def numpy_losses():
         recipe, batch = problem.recipe, problem.recipe.batch_size
         generator, discriminator = _Network(problem.generator), _Network(problem.discriminator)
         rows = []
-        for s, (d_noise, g_noise) in enumerate(problem.check_noise.astype("float64")):
+        noises = problem.d_noise.astype("float64"), problem.g_noise.astype("float64")
+        for s, (d_noise, g_noise) in enumerate(zip(*noises, strict=True)):
             low, high = recipe.value_range
             pixels = problem.images[s * batch : (s + 1) * batch]
             real = pixels / 255.0 * (high - low) + low
@@ -87,7 +93,10 @@ def numpy_losses():
                 part = discriminator.backward(outputs, dlogits)[1]
                 gradients = part if gradients is None else _add(gradients, part)
                 d_loss += loss
-            discriminator.adam(gradients, recipe)
+                if recipe.separate_updates:
+                    discriminator.adam(part, recipe)
+            if not recipe.separate_updates:
+                discriminator.adam(gradients, recipe)
             g_outputs = generator.forward(g_noise)
             outputs = discriminator.forward(g_outputs[-1])
             saturating = recipe.loss == "minimax"
@@ -173,8 +182,9 @@ class _Network:
         b1, b2 = recipe.beta1, recipe.beta2
         for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
             for k in p:
-                m[k] = b1 * m[k] + (1 - b1) * g[k]
-                v[k] = b2 * v[k] + (1 - b2) * g[k] ** 2
+                gradient = g[k] + recipe.weight_decay * p[k]
+                m[k] = b1 * m[k] + (1 - b1) * gradient
+                v[k] = b2 * v[k] + (1 - b2) * gradient**2
                 unbiased_m, unbiased_v = m[k] / (1 - b1**self.t), v[k] / (1 - b2**self.t)
                 p[k] = p[k] - recipe.lr * unbiased_m / (np.sqrt(unbiased_v) + recipe.eps)
 

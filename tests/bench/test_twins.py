@@ -11,6 +11,7 @@ SETTINGS = [
     {"loss": "minimax", "beta1": 0.5, "ema_decay": 0.99},
     {"batch_norm": True, "same_noise": False, "latent": "normal"},
     {"beta1": 0.0, "eps": 1e-3, "batch_norm": True},
+    {"separate_updates": True, "same_noise": False, "g_batch_size": 11, "weight_decay": 0.1},
 ]
 
 

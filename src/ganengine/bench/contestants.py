@@ -7,7 +7,8 @@ import importlib.metadata
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ganengine.bench.problem import Array, Problem
+from ganengine.bench.layers import Array
+from ganengine.bench.problem import Problem
 from ganengine.version import __version__
 
 
@@ -74,14 +75,18 @@ def variants(
     """Every way of writing the problem's step in ``framework``; the simplest alone if ``quick``.
 
     Where the discriminator has no batch normalisation, real and generated images can go through it
-    as one batch or as two; both are tried.
+    as one batch or as two; both are tried. Convolutions have ways of their own, fewer because a
+    step takes long.
     """
     if framework not in FRAMEWORKS:
         raise ValueError(f"against is {framework!r}; it can be {', '.join(FRAMEWORKS)}")
+    ways = (_CONVOLUTION_WAYS if problem.is_convolutional else _WAYS)[device].get(framework, [])
     found = []
     for concatenate in [False, True] if problem.mixes_batches and not quick else [False]:
         batches = "one batch" if concatenate else "two batches"
-        for name, factory, options in _WAYS[device].get(framework, [])[: 1 if quick else None]:
+        if problem.recipe.separate_updates:
+            batches = "two updates"
+        for name, factory, options in ways[: 1 if quick else None]:
             found.append(
                 Variant(
                     framework,
@@ -136,7 +141,11 @@ _ONEDNN = {"precision": "medium"}
 # The GPU's counterpart: TF32 for matrix products, as this engine and JAX have it by default.
 _CUDA = {"device": "cuda", "precision": "high"}
 
-_CPU_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+_LAST = {"channels_last": True}
+
+_Ways = dict[str, list[tuple[str, str, dict[str, Any]]]]
+
+_CPU_WAYS: _Ways = {
     "torch": [
         ("eager, foreach", "EagerStep", {"adam": "foreach"}),
         ("eager, fused", "EagerStep", {"adam": "fused"}),
@@ -163,7 +172,7 @@ _CPU_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     ],
 }
 
-_CUDA_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+_CUDA_WAYS: _Ways = {
     "torch": [
         ("eager, fused", "EagerStep", {"adam": "fused", **_CUDA}),
         ("CUDA graph of the step, fused", "GraphStep", {"adam": "capturable", **_CUDA}),
@@ -190,4 +199,50 @@ _CUDA_WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     ],
 }
 
+# PyTorch's convolutions are oneDNN's in any case; what may use bfloat16 are the dense layers.
+_CPU_CONVOLUTION_WAYS: _Ways = {
+    "torch": [
+        ("eager, fused, NCHW", "EagerStep", {"adam": "fused"}),
+        ("eager, fused, channels last", "EagerStep", {"adam": "fused", **_LAST}),
+        ("eager, fused, channels last, oneDNN", "EagerStep", {"adam": "fused", **_LAST, **_ONEDNN}),
+        ("compiled, NCHW", "CompiledStep", {"compiler": _DEFAULT}),
+        ("compiled, channels last", "CompiledStep", {"compiler": _DEFAULT, **_LAST}),
+        (
+            "compiled, channels last, oneDNN",
+            "CompiledStep",
+            {"compiler": _DEFAULT, **_LAST, **_ONEDNN},
+        ),
+    ],
+    "jax": [
+        ("jit, NHWC", "JaxStep", {"scan": 1, "random": "rbg", "layout": "NHWC"}),
+        ("jit, NCHW", "JaxStep", {"scan": 1, "random": "rbg", "layout": "NCHW"}),
+        ("scan of 2, NHWC", "JaxStep", {"scan": 2, "random": "rbg", "layout": "NHWC"}),
+    ],
+    "keras": _CPU_WAYS["keras"],
+}
+
+_GRAPHS: dict[str, Any] = {"mode": "max-autotune"}
+
+_CUDA_CONVOLUTION_WAYS: _Ways = {
+    "torch": [
+        (f"{name}, {layout}", factory, {**options, **memory, **_CUDA})
+        for layout, memory in (("NCHW", {}), ("channels last", _LAST))
+        for name, factory, options in (
+            ("eager, fused", "EagerStep", {"adam": "fused"}),
+            ("CUDA graph of the step, fused", "GraphStep", {"adam": "capturable"}),
+            ("compiled, max-autotune, CUDA graphs", "CompiledStep", {"compiler": _GRAPHS}),
+        )
+    ],
+    "jax": [
+        (
+            f"{name}, {layout}",
+            "JaxStep",
+            {"scan": scan, "random": "rbg", "layout": layout, "device": "cuda"},
+        )
+        for layout in ("NHWC", "NCHW")
+        for name, scan in (("jit", 1), ("scan of 20", 20))
+    ],
+}
+
 _WAYS = {"cpu": _CPU_WAYS, "cuda": _CUDA_WAYS}
+_CONVOLUTION_WAYS = {"cpu": _CPU_CONVOLUTION_WAYS, "cuda": _CUDA_CONVOLUTION_WAYS}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ganengine import backend
-from ganengine.bench.problem import Array, Problem, engine_losses
+from ganengine.bench.layers import Array
+from ganengine.bench.problem import Problem, engine_losses
 from ganengine.gan import GAN
 
 

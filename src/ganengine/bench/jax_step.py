@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ganengine.bench.problem import Array, Layer, Problem
+from ganengine.bench.jax_network import forward, images, parameters, running
+from ganengine.bench.layers import Array
+from ganengine.bench.problem import Problem, low_noise
 
 # By name, because JAX is optional and slow to import; this module is only imported to run it.
 jax: Any = importlib.import_module("jax")
@@ -36,6 +38,7 @@ class JaxStep:
         concatenate: bool,
         scan: int,
         random: str,
+        layout: str = "NHWC",
         device: str = "cpu",
     ):
         del threads  # XLA takes the processors of the process
@@ -43,20 +46,21 @@ class JaxStep:
         self.problem = problem
         self.recipe = problem.recipe
         self.concatenate = concatenate
+        self.layout = layout
         self.chunk = scan
         self.images = jnp.asarray(problem.images)
         self.state: State = {
-            "g": _arrays(problem.generator, _TRAINED),
-            "d": _arrays(problem.discriminator, _TRAINED),
-            "g_running": _arrays(problem.generator, _RUNNING),
-            "d_running": _arrays(problem.discriminator, _RUNNING),
+            "g": parameters(problem.generator, layout),
+            "d": parameters(problem.discriminator, layout),
+            "g_running": running(problem.generator),
+            "d_running": running(problem.discriminator),
             "key": jax.random.key(problem.seed, impl=random),
-            "t": jnp.zeros((), jnp.float32),
             "call": jnp.zeros((), jnp.int32),  # with which rows of the shuffle
         }
         for name in ("g", "d"):
             self.state[f"{name}_m"] = _zeros_like(self.state[name])
             self.state[f"{name}_v"] = _zeros_like(self.state[name])
+            self.state[f"{name}_t"] = jnp.zeros((), jnp.float32)
         if self.recipe.ema_decay is not None:
             self.state["average"] = jax.tree.map(jnp.copy, self.state["g"])
         self._checked = jax.jit(self._step, donate_argnums=0)
@@ -76,11 +80,12 @@ class JaxStep:
 
     def losses(self) -> Array:
         batch, losses, key = self.recipe.batch_size, [], jax.random.key(0)
-        for s, noise in enumerate(jnp.asarray(self.problem.check_noise)):
+        problem = self.problem
+        for s, noises in enumerate(zip(problem.d_noise, problem.g_noise, strict=True)):
             index = jnp.arange(s * batch, (s + 1) * batch)
             with jax.default_matmul_precision("highest"):
                 self.state, values = self._checked(
-                    self.state, self.images, index, noise[0], noise[1], key
+                    self.state, self.images, index, *map(jnp.asarray, noises), key
                 )
             losses.append(np.asarray(values))
         return np.array(losses)
@@ -104,43 +109,50 @@ class JaxStep:
 
     def _drawn_step(self, state: State, images: Any, index: Any) -> tuple[State, Any]:
         key, d_key, g_key, mask_key = jax.random.split(state["key"], 4)
-        d_noise = self._noise(d_key)
-        g_noise = d_noise if self.recipe.same_noise else self._noise(g_key)
+        d_noise = self._noise(d_key, self.recipe.batch_size)
+        g_noise = d_noise if self.recipe.same_noise else self._noise(g_key, self.problem.g_batch)
         return self._step({**state, "key": key}, images, index, d_noise, g_noise, mask_key)
 
-    def _noise(self, key: Any) -> Any:
-        shape = (self.recipe.batch_size, self.recipe.latent_size)
+    def _noise(self, key: Any, count: int) -> Any:
+        shape = (count, self.recipe.latent_size)
         if self.recipe.latent == "normal":
             return jax.random.normal(key, shape)
-        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        return jax.random.uniform(key, shape, minval=low_noise(self.recipe), maxval=1.0)
 
     def _step(
-        self, state: State, images: Any, index: Any, d_noise: Any, g_noise: Any, key: Any
+        self, state: State, rows: Any, index: Any, d_noise: Any, g_noise: Any, key: Any
     ) -> tuple[State, Any]:
-        recipe, problem = self.recipe, self.problem
+        recipe, problem, layout = self.recipe, self.problem, self.layout
         keys = jax.random.split(key, 4) if problem.has_dropout else [key] * 4
-        state = {**state, "t": state["t"] + 1.0}
-        real = images[index].astype(jnp.float32) * problem.scale + recipe.value_range[0]
+        state = {**state}
+        pixels = rows[index].astype(jnp.float32) * problem.scale + recipe.value_range[0]
+        real = images(pixels, problem.image_shape, layout)
 
         def generate(g: Tree, noise: Any, running: Tree, key: Any) -> tuple[Any, Tree]:
-            return forward(problem.generator, g, running, noise, key)
+            return forward(problem.generator, g, running, noise, key, layout)
 
         def discriminate(d: Tree, x: Any, running: Tree, key: Any) -> tuple[Any, Tree]:
-            return forward(problem.discriminator, d, running, x, key)
+            return forward(problem.discriminator, d, running, x, key, layout)
 
-        def d_loss(d: Tree) -> tuple[Any, Tree]:
-            running = state["d_running"]
+        def on_real(d: Tree, running: Tree) -> tuple[Any, Tree]:
+            logits, running = discriminate(d, real, running, keys[0])
+            return bce(logits, recipe.real_label), running
+
+        def on_fake(d: Tree, running: Tree) -> tuple[Any, Tree]:
+            logits, running = discriminate(d, fake, running, keys[1])
+            return bce(logits, 0.0), running
+
+        def on_both(d: Tree, running: Tree) -> tuple[Any, Tree]:
             if self.concatenate:
-                both = jnp.concatenate([real, fake])
-                logits, running = discriminate(d, both, running, keys[0])
-                on_real, on_fake = jnp.split(logits, 2)
-            else:
-                on_real, running = discriminate(d, real, running, keys[0])
-                on_fake, running = discriminate(d, fake, running, keys[1])
-            return bce(on_real, recipe.real_label) + bce(on_fake, 0.0), running
+                logits, running = discriminate(d, jnp.concatenate([real, fake]), running, keys[0])
+                of_real, of_fake = jnp.split(logits, 2)
+                return bce(of_real, recipe.real_label) + bce(of_fake, 0.0), running
+            real_loss, running = on_real(d, running)
+            fake_loss, running = on_fake(d, running)
+            return real_loss + fake_loss, running
 
-        def g_loss(images: Any) -> tuple[Any, Tree]:
-            logits, running = discriminate(state["d"], images, state["d_running"], keys[2])
+        def g_loss(fake: Any) -> tuple[Any, Tree]:
+            logits, running = discriminate(state["d"], fake, state["d_running"], keys[2])
             if recipe.loss == "non_saturating":
                 return bce(logits, 1.0), running
             return -bce(logits, 0.0), running
@@ -154,10 +166,13 @@ class JaxStep:
             fake, backward, state["g_running"] = pull_generator(d_noise)
         else:
             fake, state["g_running"] = generate(state["g"], d_noise, state["g_running"], keys[3])
-        (d_value, state["d_running"]), gradients = jax.value_and_grad(d_loss, has_aux=True)(
-            state["d"]
-        )
-        self._adam(state, "d", gradients)
+        d_value = 0.0
+        for d_loss in [on_real, on_fake] if recipe.separate_updates else [on_both]:
+            (value, state["d_running"]), gradients = jax.value_and_grad(d_loss, has_aux=True)(
+                state["d"], state["d_running"]
+            )
+            self._adam(state, "d", gradients)
+            d_value += value
         if not recipe.same_noise:
             fake, backward, state["g_running"] = pull_generator(g_noise)
         (g_value, state["d_running"]), dfake = jax.value_and_grad(g_loss, has_aux=True)(fake)
@@ -170,49 +185,20 @@ class JaxStep:
         return state, jnp.stack([d_value, g_value])
 
     def _adam(self, state: State, name: str, gradients: Tree) -> None:
-        recipe, t = self.recipe, state["t"]
+        recipe, t = self.recipe, state[f"{name}_t"] + 1.0
         b1, b2 = recipe.beta1, recipe.beta2
+        if recipe.weight_decay:
+            gradients = jax.tree.map(
+                lambda g, p: g + recipe.weight_decay * p, gradients, state[name]
+            )
         m = jax.tree.map(lambda m, g: b1 * m + (1.0 - b1) * g, state[f"{name}_m"], gradients)
         v = jax.tree.map(lambda v, g: b2 * v + (1.0 - b2) * g * g, state[f"{name}_v"], gradients)
         rate = recipe.lr / _one_minus_power(b1, t)
         root = jax.lax.rsqrt(_one_minus_power(b2, t))
-        state[f"{name}_m"], state[f"{name}_v"] = m, v
+        state[f"{name}_m"], state[f"{name}_v"], state[f"{name}_t"] = m, v, t
         state[name] = jax.tree.map(
             lambda p, m, v: p - rate * m / (jnp.sqrt(v) * root + recipe.eps), state[name], m, v
         )
-
-
-_TRAINED = ("weight", "bias", "gamma", "beta")
-_RUNNING = ("running_mean", "running_var")
-
-
-def forward(
-    layers: Sequence[Layer], parameters: Tree, running: Tree, x: Any, key: Any
-) -> tuple[Any, Tree]:
-    """The network's output in training mode, and its new running statistics."""
-    new_running = []
-    for i, (layer, p, r) in enumerate(zip(layers, parameters, running, strict=True)):
-        if layer.kind == "dense":
-            x = x @ p["weight"]
-            if "bias" in p:
-                x = x + p["bias"]
-        elif layer.kind == "batch_norm":
-            mean, var = x.mean(axis=0), x.var(axis=0)
-            x = (x - mean) * jax.lax.rsqrt(var + layer.eps)
-            if "gamma" in p:
-                x = x * p["gamma"] + p["beta"]
-            unbiased = var * (len(x) / (len(x) - 1))
-            share = layer.momentum
-            r = {
-                "running_mean": (1.0 - share) * r["running_mean"] + share * mean,
-                "running_var": (1.0 - share) * r["running_var"] + share * unbiased,
-            }
-        elif layer.kind == "dropout":
-            kept = jax.random.bernoulli(jax.random.fold_in(key, i), 1.0 - layer.rate, x.shape)
-            x = jnp.where(kept, x / (1.0 - layer.rate), 0.0)
-        x = _activate(x, layer)
-        new_running.append(jax.lax.stop_gradient(r))
-    return x, new_running
 
 
 def bce(logits: Any, target: float) -> Any:
@@ -224,26 +210,6 @@ def bce(logits: Any, target: float) -> Any:
 def _one_minus_power(base: float, exponent: Any) -> Any:
     """``1 - base^exponent`` without the cancellation that float32 suffers in the first steps."""
     return -jnp.expm1(exponent * (math.log(base) if base > 0.0 else -math.inf))
-
-
-def _activate(x: Any, layer: Layer) -> Any:
-    if layer.activation == "relu":
-        return jnp.maximum(x, 0.0)
-    if layer.activation == "leaky_relu":
-        return jnp.where(x > 0.0, x, layer.slope * x)
-    if layer.activation == "tanh":
-        return jnp.tanh(x)
-    if layer.activation == "sigmoid":
-        return jax.nn.sigmoid(x)
-    return x
-
-
-def _arrays(layers: Sequence[Layer], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        # Weights lie (I, O), as JAX's layer libraries have them.
-        {name: jnp.asarray(layer.arrays[name].T) for name in names if name in layer.arrays}
-        for layer in layers
-    ]
 
 
 def _zeros_like(tree: Tree) -> Tree:

@@ -1,8 +1,9 @@
 """The training step in Keras on TensorFlow, as its GAN tutorials write it.
 
 ``tf.keras.Sequential`` networks, a ``tf.function`` with gradient tapes, ``keras.optimizers.Adam``;
-optionally compiled by XLA. Keras's Adam adds eps before the bias correction (the paper's epsilon
-hat), the others after it; at the recipes' eps of 1e-8 no loss shows that.
+optionally compiled by XLA. Images have their channels last. Keras's Adam adds eps before the bias
+correction (the paper's epsilon hat), the others after it; at the recipes' eps of 1e-8 no loss shows
+that.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ganengine.bench.problem import Array, Layer, Problem
+from ganengine.bench.layers import Array, Layer, Shape
+from ganengine.bench.problem import Problem, low_noise
 
 # By name, because TensorFlow is optional and slow to import; this module is only imported to run.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -36,8 +38,8 @@ class KerasStep:
         self.recipe = problem.recipe
         self.concatenate = concatenate
         self.images = tf.constant(problem.images)
-        self.generator = network(problem.generator, self.recipe.latent_size)
-        self.discriminator = network(problem.discriminator, problem.images.shape[1])
+        self.generator = network(problem.generator, (self.recipe.latent_size,))
+        self.discriminator = network(problem.discriminator, problem.image_shape)
         self.g_adam = self._adam(self.generator)
         self.d_adam = self._adam(self.discriminator)
         self.average = [tf.Variable(weight) for weight in self.generator.weights]
@@ -53,10 +55,10 @@ class KerasStep:
             losses[1].numpy()
 
     def losses(self) -> Array:
-        batch, losses = self.recipe.batch_size, []
-        for s, noise in enumerate(self.problem.check_noise):
+        batch, problem, losses = self.recipe.batch_size, self.problem, []
+        for s, noises in enumerate(zip(problem.d_noise, problem.g_noise, strict=True)):
             index = tf.range(s * batch, (s + 1) * batch)
-            values = self._step(self.images, index, tf.constant(noise[0]), tf.constant(noise[1]))
+            values = self._step(self.images, index, *map(tf.constant, noises))
             losses.append([float(value) for value in values])
         return np.array(losses)
 
@@ -68,49 +70,64 @@ class KerasStep:
             full = len(order) // batch
             yield from [tf.constant(rows) for rows in order[: full * batch].reshape(full, batch)]
 
-    def _noise(self) -> Any:
-        shape = (self.recipe.batch_size, self.recipe.latent_size)
+    def _noise(self, count: int) -> Any:
+        shape = (count, self.recipe.latent_size)
         if self.recipe.latent == "normal":
             return tf.random.normal(shape)
-        return tf.random.uniform(shape, -1.0, 1.0)
+        return tf.random.uniform(shape, low_noise(self.recipe), 1.0)
 
     def _eager_drawn_step(self, images: Any, index: Any) -> tuple[Any, Any]:
-        d_noise = self._noise()
-        g_noise = d_noise if self.recipe.same_noise else self._noise()
+        d_noise = self._noise(self.recipe.batch_size)
+        g_noise = d_noise if self.recipe.same_noise else self._noise(self.problem.g_batch)
         return self._eager_step(images, index, d_noise, g_noise)
 
     def _eager_step(self, images: Any, index: Any, d_noise: Any, g_noise: Any) -> tuple[Any, Any]:
         recipe = self.recipe
         real = tf.cast(tf.gather(images, index), tf.float32) * self.problem.scale
-        real += recipe.value_range[0]
+        real = _images(real + recipe.value_range[0], self.problem.image_shape)
         g_variables = self.generator.trainable_variables
         d_variables = self.discriminator.trainable_variables
         with tf.GradientTape() as g_tape:
             fake = self.generator(g_noise, training=True)
             with g_tape.stop_recording():
                 d_fake = fake if recipe.same_noise else self.generator(d_noise, training=True)
-                with tf.GradientTape() as d_tape:
-                    d_loss = self._d_loss(real, d_fake)
-                self.d_adam.apply_gradients(
-                    zip(d_tape.gradient(d_loss, d_variables), d_variables, strict=True)
-                )
+                d_loss = 0.0
+                for loss in self._d_losses(real, d_fake):
+                    with tf.GradientTape() as d_tape:
+                        value = loss()
+                    self._descend(self.d_adam, d_tape.gradient(value, d_variables), d_variables)
+                    d_loss += value
             on_fake = self.discriminator(fake, training=True)
             g_loss = _bce(on_fake, 1.0) if recipe.loss == "non_saturating" else -_bce(on_fake, 0.0)
-        gradients = g_tape.gradient(g_loss, g_variables)
-        self.g_adam.apply_gradients(zip(gradients, g_variables, strict=True))
+        self._descend(self.g_adam, g_tape.gradient(g_loss, g_variables), g_variables)
         if recipe.ema_decay is not None:
             for average, weight in zip(self.average, self.generator.weights, strict=True):
                 average.assign_add((1.0 - recipe.ema_decay) * (weight.value - average))
         return d_loss, g_loss
 
-    def _d_loss(self, real: Any, fake: Any) -> Any:
-        if self.concatenate:
-            logits = self.discriminator(tf.concat([real, fake], axis=0), training=True)
-            on_real, on_fake = tf.split(logits, 2)
-        else:
-            on_real = self.discriminator(real, training=True)
-            on_fake = self.discriminator(fake, training=True)
-        return _bce(on_real, self.recipe.real_label) + _bce(on_fake, 0.0)
+    def _d_losses(self, real: Any, fake: Any) -> list[Callable[[], Any]]:
+        """What the discriminator descends, one after the other."""
+
+        def on_real() -> Any:
+            return _bce(self.discriminator(real, training=True), self.recipe.real_label)
+
+        def on_fake() -> Any:
+            return _bce(self.discriminator(fake, training=True), 0.0)
+
+        def on_both() -> Any:
+            if self.concatenate:
+                logits = self.discriminator(tf.concat([real, fake], axis=0), training=True)
+                of_real, of_fake = tf.split(logits, 2)
+                return _bce(of_real, self.recipe.real_label) + _bce(of_fake, 0.0)
+            return on_real() + on_fake()
+
+        return [on_real, on_fake] if self.recipe.separate_updates else [on_both]
+
+    def _descend(self, adam: Any, gradients: Any, variables: Any) -> None:
+        decay = self.recipe.weight_decay
+        if decay:  # Keras's own decays the weights past the moments
+            gradients = [g + decay * p for g, p in zip(gradients, variables, strict=True)]
+        adam.apply_gradients(zip(gradients, variables, strict=True))
 
     def _adam(self, model: Any) -> Any:
         recipe = self.recipe
@@ -119,26 +136,13 @@ class KerasStep:
         return adam
 
 
-def network(layers: Sequence[Layer], size: int) -> Any:
-    """The layers as a ``keras.Sequential`` with the same initial values."""
-    parts = [keras.Input((size,))]
+def network(layers: Sequence[Layer], shape: Shape) -> Any:
+    """The layers as a ``keras.Sequential`` for ``shape``, with the same initial values."""
+    parts = [keras.Input(shape if len(shape) == 1 else (*shape[1:], shape[0]))]
     arrays = []
     for layer in layers:
-        values = layer.arrays
-        if layer.kind == "dense":
-            parts.append(keras.layers.Dense(len(values["weight"]), use_bias="bias" in values))
-            arrays += [values["weight"].T, *([values["bias"]] if "bias" in values else [])]
-        elif layer.kind == "batch_norm":
-            affine = "gamma" in values
-            parts.append(
-                keras.layers.BatchNormalization(
-                    momentum=1.0 - layer.momentum, epsilon=layer.eps, center=affine, scale=affine
-                )
-            )
-            names = ("gamma", "beta", "running_mean", "running_var")
-            arrays += [values[name] for name in names if name in values]
-        elif layer.kind == "dropout":
-            parts.append(keras.layers.Dropout(layer.rate))
+        parts += _modules(layer)
+        arrays += _arrays(layer)
         if layer.activation == "leaky_relu":
             parts.append(keras.layers.LeakyReLU(negative_slope=layer.slope))
         elif layer.activation != "linear":
@@ -146,6 +150,63 @@ def network(layers: Sequence[Layer], size: int) -> Any:
     model = keras.Sequential(parts)
     model.set_weights(arrays)
     return model
+
+
+def _modules(layer: Layer) -> list[Any]:
+    """The layer without its activation."""
+    kinds, has_bias = keras.layers, "bias" in layer.arrays
+    if layer.kind == "dense":
+        return [kinds.Dense(layer.shape[0], use_bias=has_bias)]
+    if layer.kind == "reshape":
+        return [kinds.Reshape(layer.shape), *([kinds.Permute((2, 3, 1))] * (len(layer.shape) == 3))]
+    if layer.kind == "flatten":
+        return [kinds.Permute((3, 1, 2)), kinds.Flatten()]
+    if layer.kind == "batch_norm":
+        affine = "gamma" in layer.arrays
+        momentum = 1.0 - layer.momentum
+        return [
+            kinds.BatchNormalization(
+                momentum=momentum, epsilon=layer.eps, center=affine, scale=affine
+            )
+        ]
+    if layer.kind == "dropout":
+        return [kinds.Dropout(layer.rate)]
+    if layer.is_convolution:
+        return _convolution(layer, has_bias)
+    return []  # an activation
+
+
+def _convolution(layer: Layer, has_bias: bool) -> list[Any]:
+    kinds, (top, bottom, left, right) = keras.layers, layer.padding
+    options = {"strides": layer.stride, "padding": "valid", "use_bias": has_bias}
+    if layer.kind == "conv_transpose2d":
+        more = layer.output_padding
+        cut = ((top, bottom), (left, right))
+        if any(more):  # Keras adds it behind, and "valid" is then the size with it
+            options["output_padding"] = more
+        return [
+            kinds.Conv2DTranspose(layer.shape[0], layer.kernel, **options),
+            kinds.Cropping2D(cut),
+        ]
+    parts = [kinds.UpSampling2D(layer.scale)] if layer.scale > 1 else []
+    if any(layer.padding):
+        parts.append(kinds.ZeroPadding2D(((top, bottom), (left, right))))
+    return [*parts, kinds.Conv2D(layer.shape[0], layer.kernel, **options)]
+
+
+def _arrays(layer: Layer) -> list[Array]:
+    names = ("weight", "bias", "gamma", "beta", "running_mean", "running_var")
+    arrays = [layer.arrays[name] for name in names if name in layer.arrays]
+    if "weight" in layer.arrays:
+        # (I, O); kernels (h, w, C, O), and (h, w, O, C) where they are transposed
+        arrays[0] = arrays[0].T if layer.kind == "dense" else arrays[0].transpose(2, 3, 1, 0)
+    return arrays
+
+
+def _images(rows: Any, shape: Shape) -> Any:
+    if len(shape) == 1:
+        return rows
+    return tf.transpose(tf.reshape(rows, (-1, *shape)), (0, 2, 3, 1))
 
 
 def _bce(logits: Any, target: float) -> Any:

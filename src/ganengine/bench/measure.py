@@ -19,7 +19,8 @@ from ganengine.bench.contestants import (
 )
 from ganengine.bench.environment import environment, load_average, processors
 from ganengine.bench.flops import step_flops
-from ganengine.bench.problem import Array, Problem, make_problem
+from ganengine.bench.layers import Array
+from ganengine.bench.problem import Problem, make_problem
 from ganengine.bench.worker import Worker, WorkerError
 from ganengine.recipes import Recipe
 
@@ -31,6 +32,9 @@ CHECK_STEPS = 5
 TOLERANCE = 2e-6 * 3.0 ** np.arange(CHECK_STEPS)
 
 _PEAK_SECONDS = 0.05
+
+# Quartiles of fewer rounds say little.
+_FEWEST_ROUNDS = 5
 
 # How many contestants get ready at once. On the CPU they would wait for each other's compilers.
 _STARTED_TOGETHER = {"cpu": 1, "cuda": 8}
@@ -70,6 +74,7 @@ def measure(
     device: str = "cpu",
     rounds: int = 20,
     seconds: float = 0.25,
+    limit: float = 180.0,
     patience: float = 600.0,
     threads: int | None = None,
     images: int | None = None,
@@ -83,7 +88,9 @@ def measure(
         against: keys of :data:`ganengine.bench.contestants.FRAMEWORKS`.
         device: ``"cpu"`` or ``"cuda"``, of every contestant.
         rounds: in each, every contestant has one turn.
-        seconds: that a turn lasts, about.
+        seconds: that a turn lasts, about; longer where one step does.
+        limit: seconds; where all rounds would take longer, there are fewer, but at least 5 if
+            ``rounds`` is not less.
         patience: seconds; who needs longer to get ready, or for a turn, is left out.
         threads: of every contestant, which is bound to as many processors; all if None.
         images: size of the resident data set; the recipe's own if None.
@@ -126,7 +133,8 @@ def measure(
         check(problem, entries)
         if problem.has_dropout:
             say("compared without dropout, whose random masks differ; timed with it")
-        peaks, loads = _take_turns(entries, rounds, seconds, say)
+        rounds = _plan_turns(entries, rounds, seconds, limit)
+        peaks, loads = _take_turns(entries, rounds, say)
     return {
         "kind": "training step",
         "recipe": recipe.name,
@@ -215,8 +223,21 @@ def _enter(
     return entry
 
 
+def _plan_turns(entries: Sequence[Entry], rounds: int, seconds: float, limit: float) -> int:
+    """Give each entry its steps per turn; the number of rounds."""
+    round_seconds = 0.0
+    for entry in entries:
+        if entry.worker:
+            pace = entry.worker.run(entry.worker.chunk) / entry.worker.chunk
+            chunks = max(1, round(seconds / (pace * entry.worker.chunk)))
+            entry.steps = chunks * entry.worker.chunk
+            round_seconds += entry.steps * pace
+    fitting = int(limit / max(round_seconds, 1e-9))
+    return min(rounds, max(fitting, _FEWEST_ROUNDS))
+
+
 def _take_turns(
-    entries: Sequence[Entry], rounds: int, seconds: float, say: Say
+    entries: Sequence[Entry], rounds: int, say: Say
 ) -> tuple[list[float], list[float | None]]:
     """Time everyone once per round, in an order that moves on; the peaks and loads of the rounds.
 
@@ -224,11 +245,6 @@ def _take_turns(
     """
     engine = entries[0]
     assert engine.worker is not None
-    for entry in entries:
-        if entry.worker:
-            pace = entry.worker.run(entry.worker.chunk) / entry.worker.chunk
-            chunks = max(1, round(seconds / (pace * entry.worker.chunk)))
-            entry.steps = chunks * entry.worker.chunk
     peaks: list[float] = []
     loads: list[float | None] = []
     for number in range(rounds):

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from math import prod
 
 import numpy as np
 
+from ganengine.bench.layers import Array, Layer, Shape, describe
 from ganengine.gan import GAN
-from ganengine.nn import Activation, BatchNorm, Dense, Dropout, Module, Sequential
+from ganengine.nn import Dropout, Sequential
 from ganengine.random import Generator
 from ganengine.recipes import Recipe
 
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: its kind, its options, and its initial arrays by name (``weight`` is (O, I))."""
-
-    kind: str  # dense, batch_norm, dropout or activation
-    activation: str = "linear"  # applied to the layer's result
-    slope: float = 0.2
-    momentum: float = 0.1
-    eps: float = 1e-5
-    rate: float = 0.0
-    arrays: dict[str, Array] = field(default_factory=dict, repr=False)
+_DATA_BYTES = 1 << 26  # of images, where the recipe does not say how many there are
 
 
 @dataclass(frozen=True)
@@ -34,8 +22,8 @@ class Problem:
     """The training step to be timed, with everything that decides its numbers.
 
     The images of the check are the first rows of ``images``: step s of the check takes rows
-    s B … (s + 1) B, the noise ``check_noise[s, 0]`` for the discriminator's update and
-    ``check_noise[s, 1]`` for the generator's (the same numbers if ``same_noise``).
+    s B … (s + 1) B, the noise ``d_noise[s]`` for the discriminator's update and ``g_noise[s]`` for
+    the generator's (the same numbers if ``same_noise``).
     """
 
     recipe: Recipe
@@ -43,7 +31,8 @@ class Problem:
     generator: tuple[Layer, ...] = field(repr=False)
     discriminator: tuple[Layer, ...] = field(repr=False)
     images: Array = field(repr=False)  # uint8 (N, pixels)
-    check_noise: Array = field(repr=False)  # float32 (steps, 2, B, latent_size)
+    d_noise: Array = field(repr=False)  # float32 (steps, B, latent_size)
+    g_noise: Array = field(repr=False)  # float32 (steps, g_batch, latent_size)
     check_losses: Array = field(repr=False)  # float32 (steps, 2): the engine's d_loss, g_loss
 
     @property
@@ -53,9 +42,25 @@ class Problem:
         return (high - low) / 255.0
 
     @property
+    def g_batch(self) -> int:
+        """How many images the generator learns from in a step."""
+        return self.recipe.g_batch_size or self.recipe.batch_size
+
+    @property
+    def image_shape(self) -> Shape:
+        """What the networks give and take, without the batch."""
+        return image_shape(self.recipe)
+
+    @property
     def mixes_batches(self) -> bool:
         """Whether real and generated images may go through the discriminator as one batch."""
-        return all(layer.kind != "batch_norm" for layer in self.discriminator)
+        has_norm = any(layer.kind == "batch_norm" for layer in self.discriminator)
+        return not has_norm and not self.recipe.separate_updates
+
+    @property
+    def is_convolutional(self) -> bool:
+        """Whether a network has a convolution, beside which all else takes little time."""
+        return any(layer.is_convolution for layer in (*self.generator, *self.discriminator))
 
     @property
     def has_dropout(self) -> bool:
@@ -85,28 +90,26 @@ def make_problem(
     Raises:
         ValueError: the recipe does something that the other frameworks' steps do not.
     """
-    if recipe.d_steps != 1:
-        raise ValueError(
-            f"{recipe.name} updates its discriminator {recipe.d_steps} times per step; "
-            "the bench has steps with one update only"
-        )
-    count = images or recipe.train_images or 60_000
+    _refuse(recipe)
+    usual = recipe.train_images or min(60_000, _DATA_BYTES // prod(recipe.image_shape))
+    count = images or usual
     if count < check_steps * recipe.batch_size:
         raise ValueError(
             f"images is {count}; the check needs {check_steps} batches of {recipe.batch_size}"
         )
     data = synthetic_images(count, recipe.image_shape, seed)
-    batches, noise, losses = _engine_steps(_plain(recipe), data, check_steps, seed)
+    batches, d_noise, g_noise, losses = _engine_steps(_plain(recipe), data, check_steps, seed)
     rows = data.reshape(count, -1)
     rows[: len(batches)] = batches
     gan = GAN(recipe, seed=seed)
     return Problem(
         recipe=recipe,
         seed=seed,
-        generator=describe(gan.generator),
-        discriminator=describe(gan.discriminator),
+        generator=describe(gan.generator, (recipe.latent_size,)),
+        discriminator=describe(gan.discriminator, image_shape(recipe)),
         images=rows,
-        check_noise=noise,
+        d_noise=d_noise,
+        g_noise=g_noise,
         check_losses=losses,
     )
 
@@ -116,28 +119,13 @@ def engine_losses(problem: Problem, device: str) -> Array:
     recipe = _plain(problem.recipe)
     gan = GAN(recipe, seed=problem.seed, device=device)
     gan.attach(synthetic_images(len(problem.images), recipe.image_shape, problem.seed))
-    losses: Array = gan.train(len(problem.check_noise))[:, :2]
+    losses: Array = gan.train(len(problem.check_losses))[:, :2]
     return losses
 
 
-def describe(network: Sequential) -> tuple[Layer, ...]:
-    """A network as plain data, with copies of its parameters and running statistics."""
-    return tuple(_describe(layer) for layer in network)
-
-
-def _describe(layer: Module) -> Layer:
-    arrays = layer.state_dict()
-    if isinstance(layer, Dense):
-        return Layer("dense", layer.activation, layer.slope, arrays=arrays)
-    if isinstance(layer, BatchNorm):
-        return Layer(
-            "batch_norm", layer.activation, layer.slope, layer.momentum, layer.eps, arrays=arrays
-        )
-    if isinstance(layer, Dropout):
-        return Layer("dropout", rate=layer.rate)
-    if isinstance(layer, Activation):
-        return Layer("activation", layer.name, layer.slope)
-    raise ValueError(f"the bench cannot build {layer!r} in other frameworks")
+def image_shape(recipe: Recipe) -> Shape:
+    """What a recipe's networks give and take, without the batch."""
+    return (prod(recipe.image_shape),) if recipe.flat else recipe.image_shape
 
 
 def synthetic_images(count: int, shape: tuple[int, int, int], seed: int) -> Array:
@@ -146,6 +134,21 @@ def synthetic_images(count: int, shape: tuple[int, int, int], seed: int) -> Arra
     images = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     images[rng.random((count, *shape), dtype=np.float32) < 0.81] = 0
     return images
+
+
+def _refuse(recipe: Recipe) -> None:
+    """Raise ValueError if the recipe does something that the other frameworks' steps do not."""
+    reason = ""
+    if recipe.d_steps != 1:
+        reason = f"updates its discriminator {recipe.d_steps} times per step, not once"
+    elif recipe.classes:
+        reason = "is conditional"
+    elif recipe.optimizer != "adam":
+        reason = f"has {recipe.optimizer} for its optimiser, not adam"
+    elif recipe.schedule is not None and recipe.schedule(0, 1000).lr != recipe.lr:
+        reason = "starts with another learning rate than its lr"
+    if reason:
+        raise ValueError(f"{recipe.name} {reason}; the bench has no such step")
 
 
 def _plain(recipe: Recipe) -> Recipe:
@@ -168,24 +171,34 @@ def _without_dropout(
 
 def _engine_steps(
     recipe: Recipe, images: Array, steps: int, seed: int
-) -> tuple[Array, Array, Array]:
-    """Train; return the batches as uint8 rows, the noise and the losses of each step."""
+) -> tuple[Array, Array, Array, Array]:
+    """Train; return the batches as uint8 rows, both noises and the losses of each step."""
     gan = GAN(recipe, seed=seed)
     gan.attach(images)
     low, high = recipe.value_range
-    shape = (recipe.batch_size, recipe.latent_size)
-    batches, noise, losses = [], [], []
+    batches, d_noise, g_noise, losses = [], [], [], []
     for _ in range(steps):
         batch, _ = gan.step_inputs()
-        batches.append(np.rint((batch - low) * (255.0 / (high - low))).astype("uint8"))
+        pixels = np.rint((batch - low) * (255.0 / (high - low))).astype("uint8")
+        batches.append(pixels.reshape(len(batch), -1))
         stream = Generator(seed)
         stream.blocks.value[...] = gan.noise.blocks.value
-        draw = stream.normal if recipe.latent == "normal" else _uniform(stream)
-        first = draw(shape)
-        noise.append([first, first if recipe.same_noise else draw(shape)])
+        d_noise.append(_draw(recipe, stream, recipe.batch_size))
+        count = recipe.g_batch_size or recipe.batch_size
+        g_noise.append(d_noise[-1] if recipe.same_noise else _draw(recipe, stream, count))
         losses.append(gan.train(1)[0, :2])
-    return np.concatenate(batches), np.array(noise), np.array(losses)
+    return np.concatenate(batches), np.array(d_noise), np.array(g_noise), np.array(losses)
 
 
-def _uniform(stream: Generator) -> Callable[[tuple[int, int]], Array]:
-    return lambda shape: stream.uniform(shape, -1.0, 1.0)
+def _draw(recipe: Recipe, stream: Generator, count: int) -> Array:
+    shape = (count, recipe.latent_size)
+    if recipe.latent == "normal":
+        noise: Array = stream.normal(shape)
+    else:
+        noise = stream.uniform(shape, low_noise(recipe), 1.0)
+    return noise
+
+
+def low_noise(recipe: Recipe) -> float:
+    """The lower bound of uniform noise; the upper one is 1."""
+    return 0.0 if recipe.latent == "unit" else -1.0

@@ -22,7 +22,8 @@ def bench(
         Path | None, typer.Option(metavar="FILE", help="Draw the result, as .svg or .png.")
     ] = None,
     repeats: Annotated[
-        int, typer.Option(min=1, help="Rounds; in each, everyone has one turn.")
+        int,
+        typer.Option(min=1, help="Rounds, in each a turn for everyone; fewer if steps are slow."),
     ] = 20,
     seconds: Annotated[float, typer.Option(min=0.0, help="That one turn lasts, about.")] = 0.25,
     threads: Annotated[
