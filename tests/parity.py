@@ -103,7 +103,7 @@ def calls(
 
 
 def image_calls(room: Any, dtype: str, *_: int) -> Iterator[tuple[str, int, list[Array]]]:
-    """The same of the kernels for images."""
+    """The same of the convolutions, forwards and backwards."""
 
     def a(*shape: int, seed: int = 0) -> Array:
         return draw(*shape, seed=seed).astype(dtype)
