@@ -53,7 +53,6 @@ class OnCuda:
 
     Each result must be on the device. What a kernel wrote into an array is copied into the array
     that the test gave, which is also what the test gets where the kernel returns it (``out``).
-    Tests of kernels that only the CPU has are skipped.
     """
 
     def __init__(self, room: Any = kernels):
@@ -94,12 +93,7 @@ def _on_cuda(function: Callable[..., Any]) -> Callable[..., Any]:
         if creates:
             options.setdefault("device", "cuda")
         sent = {name: there(value) for name, value in options.items()}
-        try:
-            result = function(*map(there, arguments), **sent)
-        except AttributeError as error:
-            if error.obj is not backend.native("cuda"):
-                raise
-            pytest.skip(f"there is no CUDA kernel {error.name}")
+        result = function(*map(there, arguments), **sent)
         for host, device in places.values():
             if host.flags.writeable:
                 host[...] = device.get()

@@ -42,7 +42,9 @@ class JaxStep:
         device: str = "cpu",
     ):
         del threads  # XLA takes the processors of the process
-        jax.config.update("jax_platforms", device)
+        jax.config.update("jax_platforms", "cpu" if device == "cpu" else f"{device},cpu")
+        if device == "cuda" and jax.default_backend() != "gpu":
+            raise RuntimeError(f"JAX computes on {jax.default_backend()}, it finds no GPU")
         self.problem = problem
         self.recipe = problem.recipe
         self.concatenate = concatenate
