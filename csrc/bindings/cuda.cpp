@@ -108,7 +108,8 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
                "Device memory for the partial sums of products on this stream, so that long ones\n"
                "with few results use the whole device; (stream, 0, 0) for none, as at first.");
 
-    py::class_<Program>(module, "Program",
+    // module_local: _cuda and _cuda_simt may be imported into one process.
+    py::class_<Program>(module, "Program", py::module_local(),
                         "What emit(stream) launches on the stream that it is given, unexecuted.")
         .def(py::init(&make_program), py::arg("emit"))
         .def("run", &run_program, py::arg("times"), py::arg("stream"),
