@@ -127,8 +127,8 @@ def show(results: list[dict[str, Any]], title: str) -> Table:
             f"{line['microseconds']:.1f}",
             f"{line['limit_microseconds']:.1f}",
             f"{line['fraction_of_limit']:.0%}",
-            f"{line.get('torch_microseconds', float('nan')):.1f}",
-            f"{line.get('times_as_fast_as_torch', float('nan')):.2f}x",
+            f"{line['torch_microseconds']:.1f}" if "torch_microseconds" in line else "",
+            f"{line['times_as_fast_as_torch']:.2f}x" if "torch_microseconds" in line else "",
         )
     return table
 
@@ -153,7 +153,7 @@ def main() -> None:
         "flops_per_second": _round(peak(device)),
     }
     bench = Bench(device, with_torch=package_version("torch") is not None)
-    console, lines, failed = Console(highlight=False), [], 0
+    console, lines, failed = Console(highlight=False, width=110), [], 0
     for group in arguments.groups.split(","):
         for make in bench.cases(group):
             if not make.func.__name__.startswith(arguments.only):
