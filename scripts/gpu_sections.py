@@ -80,6 +80,7 @@ def sections(gpu: Json, out: Path) -> list[Section]:
             [
                 *(python, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *workers),
                 *("--device", "cuda", "--ignore", "tests/simt"),  # which needs no GPU
+                *("-W", "default"),  # other libraries' versions warn of what they like
             ],
             limit=150,
             packages=("cupy", "pytest", "hypothesis"),

@@ -30,10 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "subprocess: starts a Python of its own")
     config.addinivalue_line("markers", "cpu_only: about the CPU, or the same on every device")
     config.addinivalue_line("markers", "cuda_only: about CUDA devices; skipped without")
-    if config.getoption("--device") == "cuda":
-        from devices import chosen
+    from devices import chosen
 
-        chosen("cuda")  # complains at once where there is none
+    # Now, because tests make errors of warnings, also of CuPy's, which would look like no device.
+    chosen(config.getoption("--device"))
     # ``GANENGINE_IMPL=reference pytest`` shall run: its warning is no error then.
     if os.environ.get("GANENGINE_IMPL") == "reference":
         config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")
