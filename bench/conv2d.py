@@ -5,12 +5,13 @@
 Every convolution of the recipes: forwards (with bias and activation), the gradient of the input,
 and the gradients of weight and bias (both with the gradient of the activation). PyTorch (oneDNN)
 computes the same in NCHW and in channels-last order; an enlarging convolution is ``interpolate``
-and ``conv2d`` there. Everyone has one turn per round. Times and GFLOP/s are medians; "times faster"
+and ``conv2d`` there. Everyone has one turn of many calls per round. Times and GFLOP/s are medians; "times faster"
 is the median of each round's ratio to the faster of the two orders. The GFLOP/s count what the
 layer needs with summed taps, zeros beyond the border included.
 """
 
 import argparse
+import ctypes
 import importlib
 import time
 from collections.abc import Callable
@@ -28,6 +29,10 @@ from ganengine.bench.report import save
 from ganengine.kernels._launch import launch
 
 RESULTS = Path(__file__).parent / "results"
+# Before a turn counts, the other side's threads must have gone to sleep (OpenMP's spin for some
+# milliseconds) and one's own must have found a processor each (which can take as long).
+WARM_UP = 0.03
+TURN = 0.04
 DIRECTIONS = ("forward", "dx", "dweight")
 Work = Callable[[], object]
 
@@ -175,9 +180,30 @@ def torch_works(
 
 
 def seconds_of(work: Work) -> float:
+    """Time of one call, in a turn of many."""
+    calls_for(WARM_UP, work)
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    calls = calls_for(TURN, work)
+    return (time.perf_counter() - start) / calls
+
+
+def keep_memory() -> None:
+    """Have the C library keep what is freed, or both sides would time the kernel's fresh pages."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc
+        trim_threshold, mmap_max = -1, -4
+        libc.mallopt(trim_threshold, 2**31 - 1)
+        libc.mallopt(mmap_max, 0)
+
+
+def calls_for(seconds: float, work: Work) -> int:
+    """Call until so many seconds are over; how often that was."""
+    end = time.perf_counter() + seconds
+    calls = 0
+    while not calls or time.perf_counter() < end:
+        work()
+        calls += 1
+    return calls
 
 
 def measure(layer: Layer, rounds: int) -> list[dict[str, Any]]:
@@ -195,12 +221,10 @@ def measure(layer: Layer, rounds: int) -> list[dict[str, Any]]:
     for direction in DIRECTIONS:
         times: dict[str, list[float]] = {side: [] for side in sides}
         peaks = []
-        for r in range(rounds + 1):
+        for _ in range(rounds):
             for side, works in sides.items():
-                taken = seconds_of(works[direction])
-                if r:  # the first round warms up
-                    times[side].append(taken)
-            peaks.append(fma_peak(0.005))
+                times[side].append(seconds_of(works[direction]))
+            peaks.append(fma_peak(TURN))
         ours, *theirs = (np.array(times[side]) for side in sides)
         row = {
             **layer._asdict(),
@@ -217,9 +241,10 @@ def measure(layer: Layer, rounds: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", default="", help="part of a layer's name")
     arguments = parser.parse_args()
+    keep_memory()
     columns = ("", "ms", "torch nchw", "channels-last", "times faster", "GFLOP/s", "of peak")
     table = Table("layer", *columns, title="convolutions")
     rows = []
@@ -238,7 +263,7 @@ def main() -> None:
             )
     console = Console(highlight=False, width=150)
     console.print(table)
-    if arguments.only or arguments.rounds < 9:
+    if arguments.only or arguments.rounds < 7:
         return
     path = results_folder(RESULTS) / "conv2d.json"
     result = {
