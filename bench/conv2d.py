@@ -5,9 +5,9 @@
 Every convolution of the recipes: forwards (with bias and activation), the gradient of the input,
 and the gradients of weight and bias (both with the gradient of the activation). PyTorch (oneDNN)
 computes the same in NCHW and in channels-last order; an enlarging convolution is ``interpolate``
-and ``conv2d`` there. Everyone has one turn of many calls per round. Times and GFLOP/s are medians; "times faster"
-is the median of each round's ratio to the faster of the two orders. The GFLOP/s count what the
-layer needs with summed taps, zeros beyond the border included.
+and ``conv2d`` there. Everyone has one turn of many calls per round. Times and GFLOP/s are medians;
+"times faster" is the median of each round's ratio to the faster of the two orders. The GFLOP/s
+count what the layer needs with summed taps and without products beyond the border.
 """
 
 import argparse
@@ -71,10 +71,21 @@ class Layer(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Of one direction, counting taps over the border too."""
-        kernel = self.kernel + (self.stride - 1 if self.kind == "upsample" else 0)
-        places = self.out_size if self.kind == "conv" else self.size
-        return 2 * self.batch * self.channels * self.outputs * (kernel * places) ** 2
+        """Of one direction: what is multiplied, taps over the border left out."""
+        return 2 * self.batch * self.channels * self.outputs * self._pairs() ** 2
+
+    def _pairs(self) -> int:
+        """Along one axis: places of the smaller image and taps that lie in the larger one."""
+        kernel, pad = self.kernel, self.padding[0]
+        if self.kind == "upsample":  # a transposed convolution with summed taps
+            kernel, pad = kernel + self.stride - 1, kernel - 1 - pad
+        small, big = sorted((self.size, self.out_size))
+        inside = (
+            0 <= place * self.stride - pad + tap < big
+            for place in range(small)
+            for tap in range(kernel)
+        )
+        return sum(inside)
 
 
 LAYERS = [

@@ -63,6 +63,12 @@ bool gather_few(const ConvMap& map, const float* big, const float* weight, float
 bool spread_few(const ConvMap& map, const float* small, const float* weight, float* big,
                 const Epilogue& epilogue);
 
+// The same for many images (conv_images.cpp), if that pays.
+bool gather_images(const ConvMap& map, const float* big, const float* weight, float* small,
+                   const Epilogue& epilogue);
+bool spread_images(const ConvMap& map, const float* small, const float* weight, float* big,
+                   const Epilogue& epilogue);
+
 // dz = dy f'(z), and dbias = sum of dz by channel.
 void channel_gradient(const float* dy,  // [N, C, S]
                       const float* y,   // [N, C, S]

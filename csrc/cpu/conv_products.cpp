@@ -203,6 +203,7 @@ void gather(const ConvMap& map, const float* big, const float* weight, float* sm
                              map.big.channels * map.taps(), map.small.channels, epilogue.activation,
                              epilogue.slope);
     if (gather_few(map, big, weight, small, epilogue)) return;
+    if (gather_images(map, big, weight, small, epilogue)) return;
     ProductRun({Axis::gather(map.small.h, map.kernel_h, map.stride_h, map.pad_h),
                 Axis::gather(map.small.w, map.kernel_w, map.stride_w, map.pad_w), map.batch, big,
                 map.big, small, map.small, weight, map.big.channels * map.taps(), map.taps(),
@@ -223,6 +224,7 @@ void spread(const ConvMap& map, const float* small, const float* weight, float* 
                     map.batch, outputs, map.small.channels, spread_out);
     }
     if (spread_few(map, small, weight, big, epilogue)) return;
+    if (spread_images(map, small, weight, big, epilogue)) return;
     ProductRun({Axis::spread(map.big.h, map.kernel_h, map.stride_h, map.pad_h),
                 Axis::spread(map.big.w, map.kernel_w, map.stride_w, map.pad_w), map.batch, small,
                 map.small, big, map.big, weight, map.taps(), map.big.channels * map.taps(),

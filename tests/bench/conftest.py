@@ -67,6 +67,7 @@ def make_toy():
             d_noise=d_noise,
             g_noise=d_noise if recipe.same_noise else g_noise,
             check_losses=np.zeros((STEPS, 2), "float32"),
+            check_spread=np.zeros(STEPS),
         )
 
     return make

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,17 @@ def test_other_losses_are_refused_with_the_first_step_that_differs(problem, step
         CheckError, match=rf"jax \(way\) has .* in step {step + 1}, this engine has"
     ):
         check(problem, [entry(problem.check_losses), entry(losses)])
+
+
+def test_losses_may_differ_by_what_rounding_alone_makes_of_them(problem):
+    spread = np.linspace(1e-6, 1e-3, len(problem.check_losses))
+    sensitive = replace(problem, check_spread=spread)
+    losses = problem.check_losses + 5 * spread[:, None]
+    with pytest.raises(CheckError):
+        check(problem, [entry(problem.check_losses), entry(losses)])
+    check(sensitive, [entry(problem.check_losses), entry(losses)])
+    with pytest.raises(CheckError):
+        check(sensitive, [entry(problem.check_losses), entry(losses + 0.1)])
 
 
 def test_a_lower_precision_that_was_made_use_of_is_left_out(problem):

@@ -65,3 +65,10 @@ def test_what_the_bench_cannot_time_is_refused():
             make_problem(replace(recipes.get("mnist"), **change), images=700)
     with pytest.raises(ValueError, match="images is 300; the check needs 5 batches of 100"):
         make_problem(recipes.get("mlp-128"), images=300)
+
+
+def test_the_spread_is_what_changes_of_the_last_digit_do_to_the_losses():
+    problem = make_problem(recipes.get("mlp-128"), images=700)
+    assert (problem.check_spread > 0).all()
+    assert (problem.check_spread < 1e-3).all()
+    assert (np.diff(problem.check_spread) >= 0).all()

@@ -31,8 +31,19 @@ AWKWARD = [
     Case((0, 2, 4, 4), (3, 2, 3, 3), {"stride": 2, "padding": "same"}),
 ]
 
+MANY_IMAGES = [
+    Case((16, 8, 5, 4), (9, 8, 3, 3), {"padding": 1}),
+    Case((13, 9, 7, 9), (8, 9, 4, 5), {"stride": 2, "padding": 1}),
+    Case((45, 10, 4, 17), (25, 10, 2, 4), {"padding": (1, 0, 2, 1)}),
+    Case((16, 12, 20, 5), (8, 12, 3, 2), {"stride": (3, 1), "padding": 2}),  # unseen pixels
+    Case((12, 8, 9, 9), (13, 8, 2, 1), {"stride": 3}),
+    Case((15, 160, 11, 23), (8, 160, 3, 3), {"padding": "same"}),  # several bands
+    Case((16, 96, 5, 5), (420, 96, 4, 4), {"stride": 2, "padding": "same"}),  # blocks of weights
+    Case((14, 8, 6, 8), (8, 8, 1, 17), {"padding": (0, 0, 8, 9)}),  # a kernel too wide for that
+]
 
-@pytest.mark.parametrize("case", AWKWARD, ids=str)
+
+@pytest.mark.parametrize("case", AWKWARD + MANY_IMAGES, ids=str)
 def test_awkward_sizes(case: Case) -> None:
     CONV.check(case, "leaky_relu")
 
@@ -44,7 +55,7 @@ def test_every_activation(activation: str) -> None:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    count, kernel = st.integers(1, 9), st.integers(1, 6)
+    count, kernel = st.integers(1, 11), st.integers(1, 6)
     h, w, kh, kw = draw(st.tuples(st.integers(1, 14), st.integers(1, 14), kernel, kernel))
     sides = [draw(st.integers(0, size)) for size in (kh, kh, kw, kw)]
     sides[1] += max(kh - h - sides[0] - sides[1], 0)
@@ -53,7 +64,7 @@ def cases(draw: st.DrawFn) -> Case:
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     channels = draw(count)
     return Case(
-        (draw(st.integers(0, 5)), channels, h, w),
+        (draw(st.sampled_from([0, 1, 2, 5, 16, 29])), channels, h, w),
         (draw(st.sampled_from([1, 2, 7, 16, 33])), channels, kh, kw),
         {"stride": stride, "padding": padding},
     )

@@ -28,6 +28,10 @@ AWKWARD = [
     Case((2, 3, 4, 4), (3, 2, 2, 1), {"stride": 3, "padding": "same"}),
     Case((2, 70, 5, 5), (70, 64, 3, 3), {"padding": 1}),
     Case((0, 2, 4, 4), (2, 3, 3, 3), {"stride": 2}),
+    Case((16, 8, 5, 4), (8, 9, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    Case((29, 9, 4, 7), (9, 8, 5, 4), {"stride": (3, 2), "padding": (2, 0, 1, 1)}),
+    Case((16, 8, 4, 4), (8, 10, 2, 2), {"stride": 3, "output_padding": 2}),  # gaps
+    Case((12, 160, 9, 10), (160, 8, 4, 4), {"stride": 2, "padding": 1}),  # several bands
 ]
 
 

@@ -15,6 +15,7 @@ from ganengine.random import Generator
 from ganengine.recipes import Recipe
 
 _DATA_BYTES = 1 << 26  # of images, where the recipe does not say how many there are
+_CHANGES = 3  # of the initial weights, to see what becomes of them
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Problem:
     d_noise: Array = field(repr=False)  # float32 (steps, B, latent_size)
     g_noise: Array = field(repr=False)  # float32 (steps, g_batch, latent_size)
     check_losses: Array = field(repr=False)  # float32 (steps, 2): the engine's d_loss, g_loss
+    check_spread: Array = field(repr=False)  # (steps,): what rounding alone can make of them
 
     @property
     def scale(self) -> float:
@@ -99,6 +101,7 @@ def make_problem(
         )
     data = synthetic_images(count, recipe.image_shape, seed)
     batches, d_noise, g_noise, losses = _engine_steps(_plain(recipe), data, check_steps, seed)
+    spread = _spread(_plain(recipe), data, losses, seed)
     rows = data.reshape(count, -1)
     rows[: len(batches)] = batches
     gan = GAN(recipe, seed=seed)
@@ -111,6 +114,7 @@ def make_problem(
         d_noise=d_noise,
         g_noise=g_noise,
         check_losses=losses,
+        check_spread=spread,
     )
 
 
@@ -188,6 +192,23 @@ def _engine_steps(
         g_noise.append(d_noise[-1] if recipe.same_noise else _draw(recipe, stream, count))
         losses.append(gan.train(1)[0, :2])
     return np.concatenate(batches), np.array(d_noise), np.array(g_noise), np.array(losses)
+
+
+def _spread(recipe: Recipe, images: Array, losses: Array, seed: int) -> Array:
+    """How far the losses of each step go, relative to the larger of 1 and their size, if every
+    initial weight's last digit is changed."""
+    spread = np.zeros(len(losses))
+    for number in range(_CHANGES):
+        rng = np.random.default_rng(number)
+        gan = GAN(recipe, seed=seed)
+        for network in (gan.generator, gan.discriminator):
+            for parameter in network.parameters():
+                change = rng.choice((-1.0, 1.0), parameter.data.shape) * np.finfo("float32").eps
+                parameter.data *= (1.0 + change).astype("float32")
+        gan.attach(images)
+        differences = np.abs(gan.train(len(losses))[:, :2] - losses)
+        spread = np.maximum(spread, (differences / np.maximum(1.0, np.abs(losses))).max(axis=1))
+    return np.maximum.accumulate(spread)
 
 
 def _draw(recipe: Recipe, stream: Generator, count: int) -> Array:
