@@ -56,6 +56,12 @@ struct Derivative {
 void weight_gradient(const ConvMap& map, const float* big, const float* small,
                      const Derivative& derivative, float* dweight, float* dbias, bool accumulate);
 
+// The same between many channels (conv_channels.cpp), if that pays: otherwise nothing is done, and
+// the result is false.
+bool weight_gradient_channels(const ConvMap& map, const float* big, const float* small,
+                              const Derivative& derivative, float* dweight, float* dbias,
+                              bool accumulate);
+
 // The same for big images of few channels (conv_few.cpp), if that pays: otherwise nothing is done,
 // and the result is false.
 bool gather_few(const ConvMap& map, const float* big, const float* weight, float* small,

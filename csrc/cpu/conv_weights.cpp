@@ -239,6 +239,7 @@ void weight_gradient(const ConvMap& map, const float* big, const float* small,
     if (map.is_dense())
         return gemm(MatrixA{small, 1, m}, PlainLoader{big, n}, dweight, m, n, map.batch,
                     Epilogue{nullptr, Activation::linear, 0.0f, accumulate});
+    if (weight_gradient_channels(map, big, small, derivative, dweight, dbias, accumulate)) return;
     const WeightBlock block{map, big, small, derivative, dweight, dbias, accumulate};
     parallel([&](int thread, int threads) {
         const int64_t vectors = (n + kLanes - 1) / kLanes;

@@ -43,7 +43,15 @@ MANY_IMAGES = [
 ]
 
 
-@pytest.mark.parametrize("case", AWKWARD + MANY_IMAGES, ids=str)
+MANY_CHANNELS = [
+    Case((5, 48, 6, 5), (13, 48, 3, 2), {"padding": 1}),
+    Case((3, 29, 5, 4), (9, 29, 3, 3), {"stride": 2}),
+    Case((2, 16, 2, 2), (8, 16, 2, 2), {"padding": 1}),
+    Case((3, 32, 50, 45), (8, 32, 2, 2)),  # too many places
+]
+
+
+@pytest.mark.parametrize("case", AWKWARD + MANY_IMAGES + MANY_CHANNELS, ids=str)
 def test_awkward_sizes(case: Case) -> None:
     CONV.check(case, "leaky_relu")
 
@@ -92,8 +100,12 @@ def test_layouts(layout: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu"])
-def test_out_and_needs(activation: str) -> None:
-    case = Case((3, 4, 9, 8), (6, 4, 3, 3), {"stride": 2, "padding": 1})
+@pytest.mark.parametrize(
+    "case",
+    [Case((3, 4, 9, 8), (6, 4, 3, 3), {"stride": 2, "padding": 1}), MANY_IMAGES[6]],
+    ids=str,
+)
+def test_out_and_needs(case: Case, activation: str) -> None:
     CONV.check_out(case, activation)
     CONV.check_needs(case, activation)
 
