@@ -25,18 +25,18 @@ def shaken(network: nn.Module) -> nn.Module:
     return network
 
 
-def run(path: Path, x: np.ndarray) -> np.ndarray:
+def run(path: Path, x: np.ndarray, **more: np.ndarray) -> np.ndarray:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (y,) = session.run(["output"], {"input": x})
+    (y,) = session.run(["output"], {"input": x, **more})
     return y
 
 
-def evaluated(network: nn.Module, x: np.ndarray) -> np.ndarray:
+def evaluated(network: nn.Module, x: np.ndarray, *labels: Tensor) -> np.ndarray:
     network.eval()
     with no_grad():
-        y = network(Tensor(x)).numpy()
+        y = network(Tensor(x), *labels).numpy()
     network.train()
     return y
 

@@ -64,9 +64,10 @@ def ganengine_in(tmp_path: Path) -> CommandLine:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of a few digits to train on."""
-    path = tmp_path_factory.mktemp("data") / "digits.npy"
-    np.save(path, drawn_digits(400).images)
+    """A file of a few digits and their labels to train on."""
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    drawn = drawn_digits(400)
+    np.savez(path, images=drawn.images, labels=drawn.labels)
     return path
 
 

@@ -16,7 +16,9 @@ from .conftest import CommandLine
 STEPS = 3
 
 
-@pytest.fixture(scope="module", params=["mlp-500", "mnist"])  # the second one has an average
+@pytest.fixture(
+    scope="module", params=["mlp-500", "mnist", "cgan"]
+)  # the second one has an average
 def run(request, tmp_path_factory, digits) -> Path:
     folder = tmp_path_factory.mktemp("export")
     options = ("--data", digits, "--steps", STEPS, "--out", "run", "--seed", 4)
@@ -33,12 +35,15 @@ def test_onnx(ganengine_in, tmp_path, run) -> None:
     low, high = recipe.value_range
     lines = output.splitlines()
     assert lines[0] == f"the generator of step {STEPS} is in g.onnx"
-    assert f"(batch, {recipe.latent_size}) goes in" in lines[1]
+    assert f"(batch, {recipe.latent_size})" in lines[1]
+    assert ("with one-hot labels (batch, 10) goes in" in lines[1]) == (recipe.name == "cgan")
     assert f"images (batch, 1, 28, 28) from {low:g} to 1 come out" in lines[1]
     noise, shape = Generator(9), (5, recipe.latent_size)
-    z = noise.normal(shape) if recipe.latent == "normal" else noise.uniform(shape, -1.0, 1.0)
+    low_noise = 0.0 if recipe.latent == "unit" else -1.0
+    z = noise.normal(shape) if recipe.latent == "normal" else noise.uniform(shape, low_noise, 1.0)
+    labels = {"labels": np.eye(recipe.classes, dtype="float32")[:5]} if recipe.classes else {}
     session = onnxruntime.InferenceSession(tmp_path / "g.onnx", providers=["CPUExecutionProvider"])
-    (images,) = session.run(["output"], {"input": z})
+    (images,) = session.run(["output"], {"input": z, **labels})
     expected = gan.sample(5, seed=9)
     assert expected.std() > 0.01
     np.testing.assert_allclose((images - low) / (high - low), expected, rtol=1e-4, atol=1e-5)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_check import assert_same, onnx, ops
+from onnx_check import assert_same, evaluated, onnx, ops, run, shaken
 
 from ganengine import Tensor, nn
 from ganengine.io import ExportError, export_onnx
@@ -101,6 +101,36 @@ def test_the_network_stays_as_it_was(tmp_path: Path) -> None:
     assert [layer.training for layer in network] == [True, False, True]
     for name, array in network.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("branch", [None, nn.Sequential(nn.Dense(3, 2, activation="relu"))])
+def test_labels_are_a_second_input(tmp_path: Path, branch: nn.Module | None) -> None:
+    path = tmp_path / "a.onnx"
+    known = 3 if branch is None else 2
+    network = nn.Sequential(
+        nn.Dense(5, 8, activation="tanh"),
+        nn.JoinLabels(branch),
+        nn.Dense(8 + known, 12),
+        nn.Reshape(2, 3, 2),
+        nn.JoinLabels(),
+        nn.Conv2d(2 + 3, 1, 2),
+    )
+    export_onnx(shaken(network), path, input_shape=(5,), classes=3)
+    labels = np.eye(3, dtype="float32")[[2, 0, 1, 1]]
+    x = np.random.default_rng(1).standard_normal((4, 5)).astype("float32")
+    y = run(path, x, labels=labels)
+    np.testing.assert_allclose(y, evaluated(network, x, Tensor(labels)), rtol=1e-4, atol=1e-5)
+    assert np.abs(y - run(path, x, labels=labels[::-1])).max() > 0.01
+
+
+def test_labels_that_are_missing(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.JoinLabels(), nn.Dense(8, 2))
+    with pytest.raises(ValueError, match=r"does not fit: labels must be given"):
+        export_onnx(network, tmp_path / "a.onnx", input_shape=(5,))
+    with pytest.raises(ValueError, match=r"input_shape is \(5,\) and classes is 2, which does not"):
+        export_onnx(network, tmp_path / "a.onnx", input_shape=(5,), classes=2)
+    with pytest.raises(ValueError, match="classes is -1; expected 0 or more"):
+        export_onnx(network, tmp_path / "a.onnx", input_shape=(5,), classes=-1)
 
 
 class Doubled(nn.Dense):

@@ -172,7 +172,10 @@ def measure(
 
 def tolerance(problem: Problem) -> Array:
     """How much a loss may differ in each step of the check, as above."""
-    return np.maximum(TOLERANCE[: len(problem.check_spread)], _SPREADS * problem.check_spread)
+    allowed: Array = np.maximum(
+        TOLERANCE[: len(problem.check_spread)], _SPREADS * problem.check_spread
+    )
+    return allowed
 
 
 def check(problem: Problem, entries: Sequence[Entry]) -> None:

@@ -67,6 +67,7 @@ def _write_onnx(generator: Sequential, gan: GAN, path: Path) -> None:
         path,
         input_shape=(recipe.latent_size,),
         output_shape=recipe.image_shape,
+        classes=recipe.classes,
         metadata={
             "recipe": recipe.name,
             "step": str(gan.step),
@@ -78,10 +79,15 @@ def _write_onnx(generator: Sequential, gan: GAN, path: Path) -> None:
 
 def _words(gan: GAN) -> str:
     recipe = gan.recipe
-    noise = {"uniform": "uniform noise from -1 to 1", "normal": "normal noise"}[recipe.latent]
+    noise = {
+        "uniform": "uniform noise from -1 to 1",
+        "unit": "uniform noise from 0 to 1",
+        "normal": "normal noise",
+    }[recipe.latent]
+    labels = f" with one-hot labels (batch, {recipe.classes})" if recipe.classes else ""
     low, high = recipe.value_range
     sizes = ", ".join(map(str, recipe.image_shape))
     return (
-        f"{noise} (batch, {recipe.latent_size}) goes in, "
+        f"{noise} (batch, {recipe.latent_size}){labels} goes in, "
         f"images (batch, {sizes}) from {low:g} to {high:g} come out"
     )

@@ -17,6 +17,7 @@ from ganengine.nn import (
     Dense,
     Dropout,
     Flatten,
+    JoinLabels,
     MaxPool2d,
     Module,
     PixelShuffle,
@@ -127,6 +128,20 @@ def _pixel_shuffle(graph: Graph, layer: PixelShuffle, at: Site) -> str:
     return graph.add("DepthToSpace", at.x, blocksize=layer.scale, mode="CRD")
 
 
+def _join_labels(graph: Graph, layer: JoinLabels, at: Site) -> str:
+    assert graph.labels is not None
+    y, value = graph.labels
+    if layer.branch is not None:
+        scope = graph.scope
+        y, value = graph.layer(layer.branch, f"{scope}branch.", y, value)
+        graph.scope = scope
+    if len(at.x_shape) == 4:
+        y = graph.reshape(y, (value.shape[1], 1, 1))
+        size = np.array([1, 1, *at.x_shape[2:]], np.int64)
+        y = graph.add("Expand", y, graph.constant("size", size))
+    return graph.add("Concat", at.x, y, axis=1)
+
+
 def _window(layer: Any, stride: Pair, image: Shape, output: Shape) -> dict[str, Any]:
     """How a layer's kernel moves over an image, whatever its padding is called."""
     top, _, left, _ = sides(layer.padding, (image[0], image[1]), layer.kernel_size, stride)
@@ -159,4 +174,5 @@ FORMS: dict[type[Module], Form] = {
     Flatten: _flatten,
     Reshape: _reshape,
     PixelShuffle: _pixel_shuffle,
+    JoinLabels: _join_labels,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganengine import backend
 from ganengine.backend import Array, Shape
-from ganengine.nn import Module, Sequential
+from ganengine.nn import JoinLabels, Module, Sequential
 from ganengine.tensor import Tensor
 
 
@@ -35,9 +35,16 @@ class Graph:
     Args:
         onnx: The package.
         forms: The form of each kind of layer; one that is derived from it may compute anything.
+        labels: For a conditional network, the name of its second input and some value for it.
     """
 
-    def __init__(self, onnx: Any, forms: Mapping[type[Module], Form]) -> None:
+    def __init__(
+        self,
+        onnx: Any,
+        forms: Mapping[type[Module], Form],
+        labels: tuple[str, Tensor] | None = None,
+    ) -> None:
+        self.labels = labels
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._onnx = onnx
@@ -84,7 +91,8 @@ class Graph:
             known = ", ".join(kind.__name__ for kind in self._forms)
             place = f"layer {name[:-1]}, " if name else ""
             raise ExportError(f"{place}{layer!r}, has no ONNX form; what has one is {known}")
-        y = layer(value)
+        labels = None if self.labels is None else self.labels[1]
+        y = layer(value, labels) if isinstance(layer, JoinLabels) else layer(value)
         self.scope = name
         return form(self, layer, Site(x, value.shape, y.shape)), y
 
