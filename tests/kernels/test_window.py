@@ -93,6 +93,17 @@ def test_sizes_of_zero(kernel: str) -> None:
         getattr(kernels, kernel)(draw(2, 3, 4, 4), empty)
 
 
+def test_kernels_that_are_too_large() -> None:
+    x = np.zeros((1, 1, 40, 40), "float32")
+    weight = np.zeros((1, 1, 33, 32), "float32")
+    for kernel in (kernels.conv2d, kernels.conv_transpose2d):
+        kernel(x, weight[:, :, 1:])
+        with pytest.raises(ValueError, match=r"^weight has a kernel of 33 x 32; kernels have at"):
+            kernel(x, weight)
+    with pytest.raises(ValueError, match=r"^weight has a kernel of 31 x 30 and scale is 4; kern"):
+        kernels.upsample_conv2d(x, weight[:, :, 2:, 2:], scale=4)
+
+
 @pytest.mark.parametrize("kernel", CONVOLUTIONS)
 def test_gradients_of_the_wrong_size(kernel: str) -> None:
     dy = draw(2, 3, 3, 3)

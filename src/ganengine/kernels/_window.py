@@ -11,6 +11,9 @@ from ganengine.reference import _window as geometry
 from ganengine.reference._window import Padding, Pair, Sides, Size
 
 
+_MOST_TAPS = 1024  # of a kernel; a panel of the CPU's products has so many rows
+
+
 class Window(NamedTuple):
     """A window's way over an image: what the native kernels need to know."""
 
@@ -38,11 +41,21 @@ def image(name: str, value: Any, shape: Sequence[int | str], like: Array | None 
     return result
 
 
-def filters(value: Any, shape: Sequence[int | str], like: Array) -> Array:
-    """A checked convolution weight: no size of it may be 0."""
+def filters(value: Any, shape: Sequence[int | str], like: Array, scale: int = 1) -> Array:
+    """A checked convolution weight: no size of it may be 0, and its kernel not be huge.
+
+    Enlarging images by ``scale`` at the same time makes kernels larger by ``scale - 1``.
+    """
     weight = image("weight", value, shape, like)
     if weight.shape[0] == 0:
         raise ValueError(f"weight must have sizes of at least 1, got {tuple(weight.shape)}")
+    height, width = weight.shape[2:]
+    if (height + scale - 1) * (width + scale - 1) > _MOST_TAPS:
+        enlarged = f" and scale is {scale}" if scale > 1 else ""
+        raise ValueError(
+            f"weight has a kernel of {height} x {width}{enlarged}; "
+            f"kernels have at most {_MOST_TAPS} taps"
+        )
     return weight
 
 

@@ -59,11 +59,11 @@ def upsample_conv2d(
                  [2., 3., 4.]]]], dtype=float32)
     """
     x = window.image("x", x, ("N", "C", "H", "W"))
-    weight = window.filters(weight, ("O", x.shape[1], "kh", "kw"), like=x)
+    scale = check.integer("scale", scale, low=1)
+    weight = window.filters(weight, ("O", x.shape[1], "kh", "kw"), like=x, scale=scale)
     if bias is not None:
         bias = check.array("bias", bias, (weight.shape[0],), like=x)
     window.plain(groups, dilation)
-    scale = check.integer("scale", scale, low=1)
     view = window.convolution(_upsampled(x, scale), weight.shape[2:], 1, padding)
     check.activation(activation, slope)
     shape = (x.shape[0], weight.shape[0], *view.output)
@@ -139,8 +139,8 @@ def upsample_conv2d_backward(
     """
     dy = check.array("dy", dy, ("N", "O", "OH", "OW"))
     x = window.image("x", x, (dy.shape[0], "C", "H", "W"), like=dy)
-    weight = window.filters(weight, (dy.shape[1], x.shape[1], "kh", "kw"), like=dy)
     scale = check.integer("scale", scale, low=1)
+    weight = window.filters(weight, (dy.shape[1], x.shape[1], "kh", "kw"), like=dy, scale=scale)
     view = window.convolution(_upsampled(x, scale), weight.shape[2:], 1, padding)
     shape, bias_shape = (x.shape[0], weight.shape[0], *view.output), weight.shape[:1]
     dy = check.array("dy", dy, shape)
