@@ -10,7 +10,6 @@ from ganengine.kernels import _check as check
 from ganengine.reference import _window as geometry
 from ganengine.reference._window import Padding, Pair, Sides, Size
 
-
 _MOST_TAPS = 1024  # of a kernel; a panel of the CPU's products has so many rows
 
 
