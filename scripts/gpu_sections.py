@@ -109,6 +109,17 @@ def sections(gpu: Json, out: Path) -> list[Section]:
             result=lambda: keep_demo(WORK / "run", out),
         ),
         step("mlp-500"),
+        Section(
+            "convolutions",
+            [
+                *(*bench, "--groups", "convolution", "--rounds", "3", "--seconds", "0.01"),
+                *("--out", str(out / "convolutions.json")),
+            ],
+            limit=150,
+            result=lambda: read_json(out / "convolutions.json"),
+        ),
+        step("keras-dcgan"),
+        step("dcgan-mnist"),
     ]
 
 

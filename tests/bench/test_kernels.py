@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ganengine import backend, kernels
-from ganengine.bench import peak
+from ganengine.bench import kernel_cases, peak
 from ganengine.bench.contestants import package_version
+from ganengine.bench.convolutions import LAYERS
 from ganengine.bench.kernel_cases import GROUPS, Bench
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "kernels.py"
@@ -56,6 +57,21 @@ def test_the_kernels_of_a_step(script):
             assert line["torch_microseconds"] > 0
             random = line["kernel"] in ("uniform", "normal", "dropout")
             assert ("difference_from_torch" in line) != random
+
+
+def test_the_convolutions(script, monkeypatch):
+    kinds = {layer.kind: layer for layer in LAYERS} | {f"few {y.kind}": y for y in LAYERS[1:4]}
+    small = [layer._replace(batch=2) for layer in kinds.values()]
+    monkeypatch.setattr(kernel_cases, "LAYERS", small)
+    with_torch = bool(package_version("torch"))
+    lines = script("--groups", "convolution")["kernels"]
+    assert len(lines) == len(small) * 3 * (2 if with_torch else 1)
+    for line in lines:
+        assert "error" not in line, line
+        assert line["flops"] > 0
+        assert ("difference_from_torch" in line) == with_torch
+    if with_torch:
+        assert {line["kernel"].partition(", ")[2] for line in lines} == {"", "channels last"}
 
 
 def test_a_kernel_that_computes_something_else_gets_no_time(script, monkeypatch):

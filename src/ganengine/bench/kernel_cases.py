@@ -16,8 +16,9 @@ import numpy as np
 
 from ganengine import backend, kernels
 from ganengine.backend import Array
+from ganengine.bench.convolutions import DIRECTIONS, LAYERS, Layer
 
-GROUPS = ("step", "large", "product")
+GROUPS = ("step", "large", "product", "convolution")
 
 _SLOPE = 0.2
 
@@ -45,6 +46,7 @@ class Bench:
         if self.torch:
             self.torch.set_num_threads(backend.native("cpu").thread_count())
             self.torch.set_float32_matmul_precision("high" if device == "cuda" else "highest")
+            self.torch.backends.cudnn.benchmark = True  # its convolutions are TF32 by default
         self._seed = 0
 
     def cases(self, group: str) -> Iterator[partial[Case]]:
@@ -52,6 +54,12 @@ class Bench:
         if group == "product":
             size = (8192, 4096, 4096) if self.device == "cuda" else (1024, 1024, 1024)
             yield partial(self.dense, *size, activation="linear")
+            return
+        if group == "convolution":
+            for number in range(len(LAYERS)):
+                for direction in DIRECTIONS:
+                    for channels_last in (False, True) if self.torch else (False,):
+                        yield partial(self.convolution, number, direction, channels_last)
             return
         large = group == "large"
         for layer in [(4096, 1024, 1024)] if large else [(200, 784, 128), (100, 128, 784)]:
@@ -121,6 +129,46 @@ class Bench:
             theirs,
             floats=batch * inputs + inputs + 2 * batch,
             flops=2 * batch * inputs,
+        )
+
+    def convolution(self, number: int, direction: str, channels_last: bool) -> Case:
+        """A layer of :data:`LAYERS`, with PyTorch's images in its order of channels or in ours."""
+        layer = LAYERS[number]
+        x, weight, bias, dy = (
+            self._draw(*shape)
+            for shape in (layer.x_shape, layer.weight_shape, (layer.outputs,), layer.y_shape)
+        )
+        convolve = getattr(kernels, layer.kernel_name)
+        backward = getattr(kernels, f"{layer.kernel_name}_backward")
+        y = convolve(x, weight, bias, **layer.options)
+
+        def ours(x: Array, weight: Array, bias: Array, dy: Array, y: Array) -> Any:
+            if direction == "forward":
+                return convolve(x, weight, bias, **layer.options)
+            if direction == "dx":
+                return backward(dy, x, weight, y, need_dweight=False, **layer.options)[0]
+            return backward(dy, x, weight, y, need_dx=False, **layer.options)[1:]
+
+        reordered: list[Any] = []
+
+        def theirs(*tensors: Any) -> Any:
+            if not reordered:
+                last = self.torch.channels_last if channels_last else self.torch.contiguous_format
+                for tensor in tensors:
+                    images = tensor.ndim == 4
+                    reordered.append(tensor.contiguous(memory_format=last) if images else tensor)
+            return torch_convolution(self.torch, layer, direction, *reordered)
+
+        arrays = [x, weight, bias, dy, y]
+        read_twice = 0 if layer.activation == "linear" or direction == "forward" else y.size
+        return self._case(
+            f"{layer.kernel_name} {direction}" + (", channels last" if channels_last else ""),
+            (layer.batch, layer.channels, layer.size, layer.outputs, layer.kernel, layer.stride),
+            arrays,
+            ours,
+            theirs,
+            floats=x.size + weight.size + y.size + read_twice,
+            flops=layer.flops,
         )
 
     # Rows and columns
@@ -355,6 +403,40 @@ class Bench:
 
     def _tensor(self, array: Array) -> Any:
         return self.torch.from_dlpack(array).clone()
+
+
+def torch_convolution(
+    torch: Any, layer: Layer, direction: str, x: Any, weight: Any, bias: Any, dy: Any, y: Any
+) -> Any:
+    """What PyTorch computes for a layer: the result, or a gradient of it."""
+    f, aten = torch.nn.functional, torch.ops.aten
+    top, bottom = layer.padding
+    rest = bottom - top if layer.kind != "transpose" else 0  # PyTorch pads both sides alike
+    transposed = layer.kind == "transpose"
+    extra = layer.output_padding if transposed else 0
+    stride = 1 if layer.kind == "upsample" else layer.stride
+    seen = f.interpolate(x, scale_factor=layer.stride) if layer.kind == "upsample" else x
+    if rest:
+        seen = f.pad(seen, (0, rest, 0, rest))
+    tail = ([stride] * 2, [top] * 2, [1, 1], transposed, [extra] * 2, 1)
+    if direction == "forward":
+        z = aten.convolution(seen, weight, bias, *tail)
+        if layer.activation == "leaky_relu":
+            return f.leaky_relu_(z, _SLOPE)
+        return z.tanh_() if layer.activation == "tanh" else z
+    dz = dy
+    if layer.activation == "leaky_relu":
+        dz = aten.leaky_relu_backward(dy, y, _SLOPE, True)
+    elif layer.activation == "tanh":
+        dz = aten.tanh_backward(dy, y)
+    wanted = [direction == "dx", direction == "dweight", direction == "dweight"]
+    gradients = aten.convolution_backward(dz, seen, weight, [layer.outputs], *tail, wanted)
+    if direction == "dweight":
+        return gradients[1:]
+    dx = gradients[0]
+    if layer.kind == "upsample":
+        return aten.upsample_nearest2d_backward(dx, list(seen.shape[2:]), list(x.shape))
+    return dx[:, :, : layer.size, : layer.size]
 
 
 def _listed(results: Any) -> list[Any]:
