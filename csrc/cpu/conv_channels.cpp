@@ -25,7 +25,7 @@ namespace ge::cpu::GE_ISA {
 namespace {
 
 constexpr int64_t kSumFloats = 1 << 19;    // 2 MiB
-constexpr int64_t kBlockFloats = 3 << 16;  // of both images: 768 KiB
+constexpr int64_t kBlockFloats = 1 << 18;  // of both images: 1 MiB
 constexpr int64_t kMostPlaces = 2048;      // of a block
 constexpr int64_t kFewest = 8;             // channels of the small image
 

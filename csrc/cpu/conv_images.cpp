@@ -25,7 +25,7 @@ namespace ge::cpu::GE_ISA {
 namespace {
 
 constexpr int64_t kWeightFloats = 1 << 19;  // packed weights at a time: 2 MiB
-constexpr int64_t kBandFloats = 3 << 16;    // of a thread's band: 768 KiB
+constexpr int64_t kBandFloats = 13 << 14;   // of a thread's band: 832 KiB
 constexpr int64_t kDepth = 320;    // products of a tile's sums at a time: 15 KiB of weights
 constexpr int64_t kColumns = 16;   // of a tile's pixels: 24 KiB of sums
 constexpr int64_t kMostTaps = 16;  // of a row of the kernel
