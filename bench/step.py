@@ -28,7 +28,12 @@ def main() -> None:
     parser.add_argument("--against", default="torch,jax")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.25, help="that one turn lasts")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=1.0,
+        help="that one turn lasts: many times what threads need to wake up",
+    )
     parser.add_argument(
         "--limit", type=float, default=180.0, help="seconds for all rounds; else there are fewer"
     )
