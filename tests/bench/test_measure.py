@@ -41,7 +41,7 @@ class Step:
             os._exit(3)
         if self.fail == "hang":
             time.sleep(60)
-        time.sleep(1e-3)
+        time.sleep(0.05 if self.fail == "slow" else 1e-3)
 """
 
 
@@ -222,3 +222,12 @@ def test_a_contestant_is_bound_to_its_processors(problem):
         assert worker.peak(0.01) > 1e8
     finally:
         worker.close()
+
+
+def test_who_is_hopelessly_behind_takes_no_turn(measure_against, fake, monkeypatch):
+    found = measure_against(fake("quick"), fake("slow", fail="slow"))
+    assert all(score["step_ms"] for score in found["contestants"])  # nobody needs seconds
+    monkeypatch.setattr(measure, "_HOPELESS_SECONDS", 0.01)
+    found = measure_against(fake("quick"), fake("slow", fail="slow"))
+    (slow,) = (score for score in found["contestants"] if score["variant"] == "slow")
+    assert slow["left_out"].endswith("s per step, far from this framework's best")

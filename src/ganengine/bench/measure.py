@@ -40,8 +40,10 @@ _PEAK_SECONDS = 0.05
 # Quartiles of fewer rounds say little.
 _FEWEST_ROUNDS = 5
 
-# So many times its framework's fastest way in a first try, a way is not the fastest in any round.
+# A way that needs so many times its framework's fastest in a first try, and seconds for a step, would
+# only make the rounds long.
 _HOPELESS = 5.0
+_HOPELESS_SECONDS = 2.0
 
 # How many contestants get ready at once. On the CPU they would wait for each other's compilers.
 _STARTED_TOGETHER = {"cpu": 1, "cuda": 8}
@@ -255,7 +257,7 @@ def _plan_turns(entries: Sequence[Entry], rounds: int, seconds: float, limit: fl
     for number, pace in paces.items():
         entry = entries[number]
         assert entry.worker is not None
-        if pace > _HOPELESS * best[entry.variant.framework]:
+        if pace > max(_HOPELESS * best[entry.variant.framework], _HOPELESS_SECONDS):
             entry.drop(f"{pace:.2g} s per step, far from this framework's best")
             continue
         chunks = max(1, round(seconds / (pace * entry.worker.chunk)))
