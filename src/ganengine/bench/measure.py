@@ -40,8 +40,8 @@ _PEAK_SECONDS = 0.05
 # Quartiles of fewer rounds say little.
 _FEWEST_ROUNDS = 5
 
-# A way that needs so many times its framework's fastest in a first try, and seconds for a step, would
-# only make the rounds long.
+# A way that needs so many times its framework's fastest in a first try, and seconds for a step,
+# would only make the rounds long.
 _HOPELESS = 5.0
 _HOPELESS_SECONDS = 2.0
 
