@@ -45,7 +45,7 @@ def test_onnx(ganengine_in, tmp_path, run) -> None:
     session = onnxruntime.InferenceSession(tmp_path / "g.onnx", providers=["CPUExecutionProvider"])
     (images,) = session.run(["output"], {"input": z, **labels})
     expected = gan.sample(5, seed=9)
-    assert expected.std() > 0.01
+    assert expected.std() > 0.005
     np.testing.assert_allclose((images - low) / (high - low), expected, rtol=1e-4, atol=1e-5)
     told = {entry.key: entry.value for entry in onnx.load(tmp_path / "g.onnx").metadata_props}
     assert told == {

@@ -1,9 +1,10 @@
-"""The picture of the results: horizontal bars, one panel per recipe."""
+"""The picture of the results: horizontal bars, one panel per recipe, two panels in a row."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,16 @@ def plot(results: Sequence[Result], path: Path) -> None:
         "ytick.color": _TEXT_COLOUR,
     }
     with matplotlib.rc_context(look):
-        figure = figures.Figure(figsize=(4.6 * len(results), 1.0 + 0.46 * bars), dpi=200)
-        for axes, result in zip(figure.subplots(1, len(results), squeeze=False)[0], results):  # noqa: B905
-            _panel(axes, result)
+        columns = min(len(results), 2)
+        rows = -(-len(results) // columns)
+        size = (4.6 * columns, 0.4 + rows * (0.6 + 0.46 * bars))
+        figure = figures.Figure(figsize=size, dpi=200)
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for result, axes in zip_longest(results, panels):
+            if result is None:
+                axes.set_visible(False)
+            else:
+                _panel(axes, result)
         figure.text(0.01, 0.015, _footnote(results), fontsize=7, color="#70757d")
         figure.tight_layout(rect=(0, 0.05, 1, 1), w_pad=2.5)
         metadata = {"Date": None} if path.suffix == ".svg" else None
@@ -62,7 +70,9 @@ def _panel(axes: Any, result: Result) -> None:
     for row, (name, milliseconds, ratio) in enumerate(bars):
         own = name == NAMES["ganengine"]
         axes.barh(row, milliseconds, height=0.62, color=_OWN_COLOUR if own else _OTHER_COLOUR)
-        digits = 2 if milliseconds >= 0.1 else 3
+        digits = next(
+            n for n, least in ((0, 100), (1, 10), (2, 0.1), (3, 0)) if milliseconds >= least
+        )
         text = f"{milliseconds:.{digits}f} ms" + ("" if own else f"   ({ratio:.1f}x)")
         weight = "bold" if own else "normal"
         axes.text(milliseconds + 0.02 * longest, row, text, va="center", fontweight=weight)
