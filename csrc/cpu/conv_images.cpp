@@ -62,19 +62,25 @@ struct Segment {
     int64_t weight, pixel;
 };
 
-// sums[v, i] += sum over segments and k of a[weight + k * rows + i] b[v][pixel + k * kLanes +
-// lane].
+// A row of the input, and where the sums begin of the row of the output that sees it.
+struct RowPair {
+    const float* input;
+    float* sums;
+};
+
+// sums[v, at + i] += sum over segments and k of
+// a[weight + k * rows + i] input[v][pixel + k * kLanes + lane].
 template <int rows, int vecs>
-void image_tile(const float* a, const float* const* b, const Segment* segment, int segments,
-                int64_t depth, float* const* sums) {
+void image_tile(const float* a, const RowPair* row, int64_t at, const Segment* segment,
+                int segments, int64_t depth) {
     Vec sum[rows][vecs];
     GE_UNROLL
     for (int i = 0; i < rows; ++i)
-        for (int v = 0; v < vecs; ++v) sum[i][v] = load(sums[v] + i * kLanes);
+        for (int v = 0; v < vecs; ++v) sum[i][v] = load(row[v].sums + at + i * kLanes);
     for (int s = 0; s < segments; ++s) {
         const float* weight = a + segment[s].weight;
         const float* pixel[vecs];
-        for (int v = 0; v < vecs; ++v) pixel[v] = b[v] + segment[s].pixel;
+        for (int v = 0; v < vecs; ++v) pixel[v] = row[v].input + segment[s].pixel;
         for (int64_t k = 0; k < depth; ++k, weight += rows) {
             Vec value[vecs];
             GE_UNROLL
@@ -88,7 +94,7 @@ void image_tile(const float* a, const float* const* b, const Segment* segment, i
     }
     GE_UNROLL
     for (int i = 0; i < rows; ++i)
-        for (int v = 0; v < vecs; ++v) store(sums[v] + i * kLanes, sum[i][v]);
+        for (int v = 0; v < vecs; ++v) store(row[v].sums + at + i * kLanes, sum[i][v]);
 }
 
 using ImageTile = decltype(&image_tile<1, 1>);
@@ -234,13 +240,12 @@ class ImageRun {
         const ImageTile one = choose_image_tile<1>(height, heights);
         const ImageTile two = choose_image_tile<2>(height, heights);
         for (int64_t i = 0; i < p_.h.kernel; ++i) {
-            const float* rows[2];  // of the input that the pair sees here
-            int which[2], seen = 0;
+            RowPair rows[2];  // that the pair sees here
+            int seen = 0;
             for (int v = 0; v < pair; ++v) {
                 const int64_t row = p_.h.input(output[v], i);
                 if (row < 0) continue;
-                rows[seen] = band + (row - first_row) * p_.in.w * pixel_;
-                which[seen++] = v;
+                rows[seen++] = {band + (row - first_row) * p_.in.w * pixel_, sums[v]};
             }
             if (seen == 0) continue;
             const float* a = weights_of(channels) + i * p_.w.kernel * depth * height;
@@ -256,9 +261,8 @@ class ImageRun {
                         segment[segments++] = {(j * depth + own.begin) * height,
                                                pixel * pixel_ + own.begin * kLanes};
                     }
-                    float* to[2];
-                    for (int s = 0; s < seen; ++s) to[s] = sums[which[s]] + at * height * kLanes;
-                    (seen == 2 ? two : one)(a, rows, segment, segments, own.end - own.begin, to);
+                    (seen == 2 ? two : one)(a, rows, at * height * kLanes, segment, segments,
+                                            own.end - own.begin);
                 }
             }
         }
