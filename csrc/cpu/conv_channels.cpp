@@ -83,7 +83,8 @@ struct Rows {
     int64_t vectors() const { return ceil_div(channels, kLanes); }
 };
 
-// Transposes one vector of channels of `images` images; sees(pixel, value) may change a value.
+// Transposes one vector of channels of `images` images. change(from, lanes, skip, value) may change
+// the four pixels from number `from` on, of which the first `skip` come a second time.
 template <class Change>
 GE_INLINE void transpose_channels(const float* image, const Rows& rows, int64_t vector,
                                   int64_t images, float* out, Change&& change) {

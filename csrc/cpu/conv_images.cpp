@@ -181,13 +181,13 @@ class ImageRun {
                 channels_.begin + rows * (tile + 1) / tiles()};
     }
 
-    const float* weights_of(Range rows) const {
+    float* weights_of(Range rows) const {
         return packed_ + (rows.begin - channels_.begin) * taps_ * p_.in.channels;
     }
 
     // To [tap][channel][row].
     void pack_weights(Range rows) {
-        float* to = const_cast<float*>(weights_of(rows));
+        float* to = weights_of(rows);
         for (int64_t tap = 0; tap < taps_; ++tap)
             for (int64_t c = 0; c < p_.in.channels; ++c)
                 for (int64_t m = rows.begin; m < rows.end; ++m)
