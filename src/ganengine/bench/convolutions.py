@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 DIRECTIONS = ("forward", "dx", "dweight")
+_SLOPE = 0.2
 _KERNELS = {"conv": "conv2d", "transpose": "conv_transpose2d", "upsample": "upsample_conv2d"}
 
 
@@ -101,3 +103,54 @@ LAYERS = [
     Layer("infogan-net", "transpose", 128, 128, 7, 64, 4, 2, (1, 1), 14, "linear"),
     Layer("infogan-net", "transpose", 128, 64, 14, 1, 4, 2, (1, 1), 28, "tanh"),
 ]
+
+
+def torch_side(
+    torch: Any, layer: Layer, direction: str, *, channels_last: bool
+) -> Callable[..., Any]:
+    """PyTorch's function of x, weight, bias, dy and y, with images in the order asked for."""
+    reordered: list[Any] = []
+
+    def theirs(*tensors: Any) -> Any:
+        if not reordered:
+            order = torch.channels_last if channels_last else torch.contiguous_format
+            for tensor in tensors:
+                images = tensor.ndim == 4
+                reordered.append(tensor.contiguous(memory_format=order) if images else tensor)
+        return _torch_convolution(torch, layer, direction, *reordered)
+
+    return theirs
+
+
+def _torch_convolution(
+    torch: Any, layer: Layer, direction: str, x: Any, weight: Any, bias: Any, dy: Any, y: Any
+) -> Any:
+    """What PyTorch computes for a layer: the result, or a gradient of it."""
+    f, aten = torch.nn.functional, torch.ops.aten
+    top, bottom = layer.padding
+    rest = bottom - top if layer.kind != "transpose" else 0  # PyTorch pads both sides alike
+    transposed = layer.kind == "transpose"
+    extra = layer.output_padding if transposed else 0
+    stride = 1 if layer.kind == "upsample" else layer.stride
+    seen = f.interpolate(x, scale_factor=layer.stride) if layer.kind == "upsample" else x
+    if rest:
+        seen = f.pad(seen, (0, rest, 0, rest))
+    tail = ([stride] * 2, [top] * 2, [1, 1], transposed, [extra] * 2, 1)
+    if direction == "forward":
+        z = aten.convolution(seen, weight, bias, *tail)
+        if layer.activation == "leaky_relu":
+            return f.leaky_relu_(z, _SLOPE)
+        return z.tanh_() if layer.activation == "tanh" else z
+    dz = dy
+    if layer.activation == "leaky_relu":
+        dz = aten.leaky_relu_backward(dy, y, _SLOPE, True)
+    elif layer.activation == "tanh":
+        dz = aten.tanh_backward(dy, y)
+    wanted = [direction == "dx", direction == "dweight", direction == "dweight"]
+    gradients = aten.convolution_backward(dz, seen, weight, [layer.outputs], *tail, wanted)
+    if direction == "dweight":
+        return gradients[1:]
+    dx = gradients[0]
+    if layer.kind == "upsample":
+        return aten.upsample_nearest2d_backward(dx, list(seen.shape[2:]), list(x.shape))
+    return dx[:, :, : layer.size, : layer.size]

@@ -16,7 +16,7 @@ import numpy as np
 
 from ganengine import backend, kernels
 from ganengine.backend import Array
-from ganengine.bench.convolutions import DIRECTIONS, LAYERS, Layer
+from ganengine.bench.convolutions import DIRECTIONS, LAYERS, torch_side
 
 GROUPS = ("step", "large", "product", "convolution")
 
@@ -149,16 +149,6 @@ class Bench:
                 return backward(dy, x, weight, y, need_dweight=False, **layer.options)[0]
             return backward(dy, x, weight, y, need_dx=False, **layer.options)[1:]
 
-        reordered: list[Any] = []
-
-        def theirs(*tensors: Any) -> Any:
-            if not reordered:
-                last = self.torch.channels_last if channels_last else self.torch.contiguous_format
-                for tensor in tensors:
-                    images = tensor.ndim == 4
-                    reordered.append(tensor.contiguous(memory_format=last) if images else tensor)
-            return torch_convolution(self.torch, layer, direction, *reordered)
-
         arrays = [x, weight, bias, dy, y]
         read_twice = 0 if layer.activation == "linear" or direction == "forward" else y.size
         return self._case(
@@ -166,7 +156,7 @@ class Bench:
             (layer.batch, layer.channels, layer.size, layer.outputs, layer.kernel, layer.stride),
             arrays,
             ours,
-            theirs,
+            torch_side(self.torch, layer, direction, channels_last=channels_last),
             floats=x.size + weight.size + y.size + read_twice,
             flops=layer.flops,
         )
@@ -403,40 +393,6 @@ class Bench:
 
     def _tensor(self, array: Array) -> Any:
         return self.torch.from_dlpack(array).clone()
-
-
-def torch_convolution(
-    torch: Any, layer: Layer, direction: str, x: Any, weight: Any, bias: Any, dy: Any, y: Any
-) -> Any:
-    """What PyTorch computes for a layer: the result, or a gradient of it."""
-    f, aten = torch.nn.functional, torch.ops.aten
-    top, bottom = layer.padding
-    rest = bottom - top if layer.kind != "transpose" else 0  # PyTorch pads both sides alike
-    transposed = layer.kind == "transpose"
-    extra = layer.output_padding if transposed else 0
-    stride = 1 if layer.kind == "upsample" else layer.stride
-    seen = f.interpolate(x, scale_factor=layer.stride) if layer.kind == "upsample" else x
-    if rest:
-        seen = f.pad(seen, (0, rest, 0, rest))
-    tail = ([stride] * 2, [top] * 2, [1, 1], transposed, [extra] * 2, 1)
-    if direction == "forward":
-        z = aten.convolution(seen, weight, bias, *tail)
-        if layer.activation == "leaky_relu":
-            return f.leaky_relu_(z, _SLOPE)
-        return z.tanh_() if layer.activation == "tanh" else z
-    dz = dy
-    if layer.activation == "leaky_relu":
-        dz = aten.leaky_relu_backward(dy, y, _SLOPE, True)
-    elif layer.activation == "tanh":
-        dz = aten.tanh_backward(dy, y)
-    wanted = [direction == "dx", direction == "dweight", direction == "dweight"]
-    gradients = aten.convolution_backward(dz, seen, weight, [layer.outputs], *tail, wanted)
-    if direction == "dweight":
-        return gradients[1:]
-    dx = gradients[0]
-    if layer.kind == "upsample":
-        return aten.upsample_nearest2d_backward(dx, list(seen.shape[2:]), list(x.shape))
-    return dx[:, :, : layer.size, : layer.size]
 
 
 def _listed(results: Any) -> list[Any]:
