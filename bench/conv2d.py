@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from conv_layers import DIRECTIONS, LAYERS, Layer
 from rich.console import Console
 from rich.table import Table
 
 from ganengine import backend
-from ganengine.bench.convolutions import DIRECTIONS, LAYERS, Layer
 from ganengine.bench.environment import environment, results_folder
 from ganengine.bench.peak import fma_peak
 from ganengine.bench.report import save
-from ganengine.kernels._launch import launch
+from ganengine.launch import launch
 
 RESULTS = Path(__file__).parent / "results"
 # Before a turn counts, the other side's threads must have gone to sleep (OpenMP's spin for some

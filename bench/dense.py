@@ -18,9 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ganengine import backend, kernels, recipes, reference
-from ganengine.bench.contestants import package_version
-from ganengine.bench.environment import environment, results_folder
+from ganengine import Classic, Trainer, backend, kernels, recipes, reference
+from ganengine.bench.environment import environment, package_version, results_folder
 from ganengine.bench.peak import fma_peak
 from ganengine.bench.report import save
 from ganengine.nn import Dense
@@ -46,15 +45,14 @@ def shapes() -> dict[Shape, list[str]]:
     """Every dense layer, with the recipes that have it."""
     found: dict[Shape, list[str]] = {}
     for name in recipes.names():
-        recipe = recipes.get(name)
-        rng = np.random.default_rng(0)
-        for factory, batch in (
-            (recipe.generator, recipe.batch_size),
-            (recipe.discriminator, 2 * recipe.batch_size),  # real and generated in one
-        ):
-            for layer in factory(rng):
+        system: Any = Trainer(name).system
+        second = system.discriminator if isinstance(system, Classic) else system.critic
+        batch = system.batch_size
+        # Real and generated images in one batch.
+        for network, rows in ((system.generator, batch), (second, 2 * batch)):
+            for layer in network.modules():
                 if isinstance(layer, Dense):
-                    shape = Shape(batch, layer.in_features, layer.out_features, layer.activation)
+                    shape = Shape(rows, layer.in_features, layer.out_features, layer.activation)
                     found.setdefault(shape, []).append(name)
     return found
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ganengine import backend, data, recipes
+from ganengine import Classic, Trainer, backend, data, recipes
 from ganengine.bench.environment import environment, results_folder
 from ganengine.bench.report import save
 from ganengine.io import Run
@@ -37,7 +37,6 @@ from ganengine.metrics import (
     label_accuracy,
     total_variation,
 )
-from ganengine.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -119,65 +118,72 @@ def trained(name: str, epochs: int, seed: int) -> tuple[Path, float | None]:
     return run, None
 
 
-def torch_twin(recipe: Recipe, steps: int, seed: int, court: Court) -> tuple[Any, float]:
+def torch_twin(name: str, steps: int, seed: int, court: Court) -> tuple[Any, float]:
     """Samples of PyTorch after as many steps with the same settings, and the seconds they took.
 
     It starts from the same weights; its noise and the order of its images are PyTorch's own.
     """
     import torch
+    from twins.contestants import make_twins_problem
 
-    from ganengine.bench.problem import make_problem
-    from ganengine.bench.torch_step import EagerStep
-
-    images = court.train.images[: recipe.train_images]
-    problem = make_problem(recipe, check_steps=1, seed=seed)
+    system: Any = recipes.get(name)()
+    problem: Any = make_twins_problem(system, seed=seed)
+    images = court.train.images[: getattr(system, "train_images", None)]
     problem = replace(problem, images=images.reshape(len(images), -1))
+    is_classic = isinstance(system, Classic)
+    if is_classic:
+        from twins.classic_torch import EagerStep
+    else:
+        from twins.wgan_gp_torch import EagerStep
     threads = backend.native("cpu").thread_count()
-    twin = EagerStep(problem, adam="fused", threads=threads, concatenate=False)
+    twin: Any = EagerStep(problem, optimizer="fused", threads=threads, concatenate=False)
     start = time.perf_counter()
     for done in range(0, steps, CHUNK):
         twin.run(min(CHUNK, steps - done))
         spent = time.perf_counter() - start
         print(f"PyTorch: step {min(done + CHUNK, steps):,} of {steps:,}, {spent:.0f} s", flush=True)
-    if recipe.ema_decay is not None:
+    if is_classic and problem.ema_decay is not None:
         for current, average in zip(twin.averaged, twin.average, strict=True):
             current.copy_(average)
     generator = twin.generator.eval()
-    low, high = recipe.value_range
-    shape = (court.count, recipe.latent_size)
-    floor = {"uniform": -1.0, "unit": 0.0}
+    noise, (low, high) = problem.noise, problem.value_range
+    shape = (court.count, noise.size)
     with torch.no_grad():
-        z = torch.randn(shape) if recipe.latent == "normal" else torch.rand(shape)
-        if recipe.latent in floor:
-            z = floor[recipe.latent] + (1.0 - floor[recipe.latent]) * z
+        if noise.kind == "normal":
+            z = torch.randn(shape)
+        else:
+            z = noise.low + (noise.high - noise.low) * torch.rand(shape)
         made = torch.cat([generator(part) for part in z.split(1000)]).numpy()
     unit = np.clip((made - low) / (high - low), 0.0, 1.0)
-    return unit.reshape(court.count, *recipe.image_shape), spent
+    return unit.reshape(court.count, *system.image_shape), spent
 
 
-def measure_recipe(recipe: Recipe, court: Court, arguments: argparse.Namespace) -> dict[str, Any]:
-    epochs = arguments.epochs or recipe.epochs
-    steps = epochs * recipe.steps_per_epoch(len(court.train))
-    asked = np.arange(court.count) % recipe.classes if recipe.classes else None
+def measure_recipe(name: str, court: Court, arguments: argparse.Namespace) -> dict[str, Any]:
+    trainer = Trainer(name, court.train)
+    system: Any = trainer.system
+    epochs = arguments.epochs or system.epochs
+    steps = epochs * trainer.steps_per_epoch
+    classes = getattr(system, "classes", 0)
+    asked = np.arange(court.count) % classes if classes else None
     engines: dict[str, list[dict[str, Any]]] = {"ganengine": []}
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        run, seconds = trained(recipe.name, epochs, seed)
+        run, seconds = trained(name, epochs, seed)
         found = court.verdict(samples(run, court.count, "latest"), asked)
         engines["ganengine"].append({"seed": seed, "seconds": seconds, **found})
         if arguments.against == "torch":
-            made, seconds = torch_twin(recipe, steps, seed, court)
+            made, seconds = torch_twin(name, steps, seed, court)
             twin = {"seed": seed, "seconds": round(seconds, 1), **court.verdict(made)}
             engines.setdefault("torch", []).append(twin)
     return {
         "kind": "digits of a recipe",
-        "recipe": recipe.config(),
+        "recipe": {"name": name, **system.settings()},
         "epochs": epochs,
         "steps": steps,
         **court.as_json(),
         "floor": court.real_training_images["frechet_distance"],
         "frechet_distance": {
-            name: spread([found["frechet_distance"] for found in runs])
-            for name, runs in engines.items()
+            side: spread([found["frechet_distance"] for found in runs])
+            for side, runs in engines.items()
         },
         "generated": engines,
     }
@@ -242,7 +248,8 @@ def show_all(result: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("recipe", nargs="?", help="of 28 x 28 digits; without it, the demo")
+    known = recipes.names()
+    parser.add_argument("recipe", nargs="?", choices=known, help="none: measure the demo")
     parser.add_argument("-n", "--count", type=int, default=10_000, help="digits to judge")
     parser.add_argument("--seed", type=int, default=0, help="of the run, or of the first run")
     parser.add_argument("--run", type=Path, help="demo: judge this finished run, train no new one")
@@ -251,11 +258,11 @@ def main() -> None:
     parser.add_argument("--against", choices=["torch"], help="recipe: train its twin as well")
     arguments = parser.parse_args()
     where = environment()
-    recipe = recipes.get(arguments.recipe) if arguments.recipe else None
-    if recipe and recipe.data != "mnist":
-        parser.error(f"{recipe.name} makes no digits of MNIST")
+    name = arguments.recipe
+    if name and recipes.get(name).default_data != "mnist":
+        parser.error(f"{name} makes no digits of MNIST")
     court = Court(arguments.count)
-    found = measure_recipe(recipe, court, arguments) if recipe else measure_demo(court, arguments)
+    found = measure_recipe(name, court, arguments) if name else measure_demo(court, arguments)
     result = {
         "kind": found.pop("kind"),
         "environment": where,
@@ -263,7 +270,7 @@ def main() -> None:
         **found,
     }
     show_all(result)
-    path = results_folder(RESULTS) / (f"digits-{recipe.name}.json" if recipe else "digits.json")
+    path = results_folder(RESULTS) / (f"digits-{name}.json" if name else "digits.json")
     save(result, path)
     print(f"written to {path}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile every CUDA kernel and report what it takes of the device.
+"""Compile every CUDA kernel, or those of some files, and report what it takes of the device.
 
 For each kernel and architecture: registers, shared memory, stack and spills, as `ptxas -v` gives
 them, and, where a disassembler is at hand (cuobjdump on PATH or in the triton package), the number
@@ -183,13 +183,18 @@ def table(kernels: list[Kernel]) -> str:
 def main() -> None:
     """Compile, print and write the table, and judge."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, help="only these .cu files; all without")
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     parser.add_argument("--arch", nargs="+", default=architectures(), help="such as sm_90a")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
 
     nvcc = find_nvcc()
-    jobs = [(source, arch) for source in sorted(SOURCES.glob("*.cu")) for arch in arguments.arch]
+    for file in arguments.files:
+        if file.suffix != ".cu" or not file.is_file():
+            parser.error(f"{file} is no .cu file")
+    sources = arguments.files or sorted(SOURCES.glob("*.cu"))
+    jobs = [(source, arch) for source in sources for arch in arguments.arch]
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(arguments.jobs) as pool:
         results = list(
             pool.map(

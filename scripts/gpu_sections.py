@@ -120,6 +120,7 @@ def sections(gpu: Json, out: Path) -> list[Section]:
         ),
         step("keras-dcgan"),
         step("dcgan-mnist"),
+        step("wgan-gp"),
     ]
 
 

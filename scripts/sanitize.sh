@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the CPU kernels with the address and undefined-behaviour sanitizers in a copy of the source
-# tree and runs the kernel tests on them.
+# tree and runs tests on them: all of the kernels', or
+#   scripts/sanitize.sh [tests, as pytest names them]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -16,4 +17,5 @@ find "$work/build" -name '_cpu*.so' -exec cp {} "$work/src/ganengine/" \;
 # The interpreter itself leaks by design, and Python must be preloaded with the sanitizer's runtime.
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so)" \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-    PYTHONPATH="$work/src" python3 -P -m pytest tests/kernels -m "not subprocess" -p no:cacheprovider
+    PYTHONPATH="$work/src" python3 -P -m pytest "${@:-tests/kernels}" \
+    -m "not subprocess" -p no:cacheprovider

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "bench"))  # what only a benchmark needs
 
 settings.register_profile("repeatable", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("repeatable")

@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from helpers import Array, as_float64, assert_close, assert_gradient, draw
+import pytest
+from helpers import Array, as_float64, assert_close, assert_gradient, draw, laid_out
 
 from ganengine import kernels, reference
 
@@ -121,3 +122,29 @@ class Op:
         without = self.backward(kernels, *arrays, need_dweight=False, **options)
         np.testing.assert_array_equal(without[0], dx)
         assert without[1:] == (None, None)
+
+    def check_layout(self, case: Case, layout: str) -> None:
+        """Arrays that lie otherwise in memory give the same bits."""
+        x, weight, bias = self.arrays(case)
+        y = self.forward(kernels, x, weight, bias, **case.options)
+        dy = draw(*y.shape, seed=3)
+        plain = [y, *self.backward(kernels, dy, x, weight, y, **case.options)]
+        dy, x, weight, bias = (laid_out(array, layout) for array in (dy, x, weight, bias))
+        y = self.forward(kernels, x, weight, bias, **case.options)
+        other = [y, *self.backward(kernels, dy, x, weight, laid_out(y, layout), **case.options)]
+        for actual, expected in zip(other, plain, strict=True):
+            np.testing.assert_array_equal(actual, expected)
+
+    def check_torch(self, case: Case) -> None:
+        """PyTorch's function of this name gives the same, to rounding."""
+        torch = pytest.importorskip("torch")
+        arrays = self.arrays(case)
+        leaves = [torch.from_numpy(array).requires_grad_() for array in arrays]
+        theirs = getattr(torch.nn.functional, self.name)(*leaves, **case.options)
+        y = self.forward(kernels, *arrays, **case.options)
+        np.testing.assert_allclose(y, theirs.detach().numpy(), rtol=1e-4, atol=1e-5)
+        dy = draw(*y.shape, seed=3)
+        theirs.backward(torch.from_numpy(dy))
+        mine = self.backward(kernels, dy, *arrays[:2], y, **case.options)
+        for gradient, leaf in zip(mine, leaves, strict=True):
+            np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=1e-4, atol=1e-4)

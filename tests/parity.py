@@ -66,6 +66,11 @@ def calls(
     room.sgd_step(x, dy, m, lr=0.1, momentum=0.9)
     room.ema_step(v, x, decay=0.99)
     yield "sgd_step, ema_step", 1, [x, m, v]
+    lr, decay = np.array([0.01]), np.array([0.9])
+    room.adam_step(x, dy, m, np.abs(v), steps_done, lr=lr, beta1=decay, beta2=decay)
+    room.sgd_step(x, dy, m, lr=lr, momentum=decay)
+    room.ema_step(v, x, decay=decay)
+    yield "rates in memory", 1, [x, m, v]
     x, y = a(rows, columns), a(columns, seed=1)
     for op in ("copy", "negative", "exp", "absolute", "sign", "reciprocal"):
         yield op, 1, [room.unary(op, x.T)]
@@ -82,12 +87,14 @@ def calls(
     images = (np.arange(rows * columns) % 251).astype("uint8").reshape(rows, columns)
     indices = room.shuffled_indices(rows, 2 * rows, seed=5, position=3)
     batch = room.gather(images, indices, scale=2 / 255, shift=-1.0)
-    counter, history = np.zeros(1, "int64"), np.zeros((3, 4), dtype)
+    counter, history = np.zeros(1, "int64"), np.zeros((3, 12), dtype)
     room.advance((counter, 4))
-    room.record((a(1), a(1, seed=1)), (a(rows, 1), a(1, rows)), history, (counter, 1))
+    values = [a(1), a(1, seed=1), a(rows, 1), a(1, 2 * rows), a(columns), *map(a, range(1, 6))]
+    room.record(values, history, (counter, 1), column=2, probabilities=(2, 3, 9))
     how = {"seed": 5, "position": (counter, 1), "scale": 2 / 255, "shift": -1.0}
     more = room.gather_shuffled(images, 2 * rows, **how)
-    yield "data", 1, [indices.astype(dtype), batch, more, counter.astype(dtype), history]
+    taken = room.take_shuffled(a(rows, 33), 2 * rows, seed=5, position=(counter, 1))
+    yield "data", 1, [taken, indices.astype(dtype), batch, more, counter.astype(dtype), history]
     x, values = a(3, 20, 11, 13), a(3, 3, seed=1)
     for name in ("max_pool2d", "avg_pool2d"):
         y = getattr(room, name)(x, 3, stride=2, ceil_mode=True)

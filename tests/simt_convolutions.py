@@ -16,8 +16,7 @@ import numpy as np
 from convolutions import Case
 from helpers import Array, as_float64, draw
 
-from ganengine import reference
-from ganengine.reference import _window as window
+from ganengine import geometry, reference
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 TILES = ("small", "large")
@@ -167,21 +166,21 @@ class Convolution:
     def _geometry(self, case: Case) -> list[Any]:
         """Shapes of x, weight and y, the window, and the scale."""
         x, weight, options = case.x, case.weight, case.options
-        stride = window.pair(options.get("stride", 1))
+        stride = geometry.pair(options.get("stride", 1))
         padding = options.get("padding", 0)
         if self.name == "conv_transpose2d":
-            more = window.pair(options.get("output_padding", 0))
-            size, border = window.transposed(x[2:], weight[2:], stride, padding, more)
+            more = geometry.pair(options.get("output_padding", 0))
+            size, border = geometry.transposed(x[2:], weight[2:], stride, padding, more)
             y = (x[0], weight[1], *size)
         else:
             scale = options.get("scale", 2) if self.name == "upsample_conv2d" else 1
             image = (x[2] * scale, x[3] * scale)
-            border = window.sides(padding, image, weight[2:], stride)
-            y = (x[0], weight[0], *window.convolved(image, weight[2:], stride, border))
-        geometry = [x, weight, y, (*stride, border[0], border[2])]
+            border = geometry.sides(padding, image, weight[2:], stride)
+            y = (x[0], weight[0], *geometry.convolved(image, weight[2:], stride, border))
+        sizes = [x, weight, y, (*stride, border[0], border[2])]
         if self.name == "upsample_conv2d":
-            geometry.append(scale)
-        return geometry
+            sizes.append(scale)
+        return sizes
 
     def _run(
         self,

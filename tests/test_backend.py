@@ -1,5 +1,8 @@
 """What the package asks of the machine."""
 
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
 from ganengine import backend, precision, set_precision
@@ -24,3 +27,21 @@ def test_precision_reaches_the_cuda_kernels(monkeypatch: pytest.MonkeyPatch) -> 
         assert (precision(), module.precision) == ("fp32", "fp32")
     finally:
         set_precision(before)
+
+
+def test_a_second_build_is_refused(tmp_path: Path) -> None:
+    installed, package = tmp_path / "site-packages", tmp_path / "src"
+    module = ModuleType("ganengine._cpu")
+    for folder in (installed, package):
+        folder.mkdir()
+    module.__file__ = str(installed / "_cpu.so")
+    (installed / "_cpu.so").write_bytes(b"new")
+    backend.refuse_two_builds(module, package)
+    (package / "_cpu.so").write_bytes(b"old")
+    with pytest.raises(ImportError, match=r"two builds of ganengine\._cpu: .*site-packages.*src"):
+        backend.refuse_two_builds(module, package)
+    (package / "_cpu.so").write_bytes(b"new")
+    backend.refuse_two_builds(module, package)
+    module.__file__ = str(package / "_cpu.so")
+    (installed / "_cpu.so").write_bytes(b"old")
+    backend.refuse_two_builds(module, package)

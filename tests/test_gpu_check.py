@@ -180,7 +180,7 @@ def test_the_sections_are_what_they_should_be(gpu_check, tmp_path):
     wanted = {
         *("build", "doctor", "tests", "memcheck", "racecheck", "initcheck", "step mlp-128"),
         *("step mlp-500", "kernels", "large product", "demo"),
-        *("convolutions", "step keras-dcgan", "step dcgan-mnist"),
+        *("convolutions", "step keras-dcgan", "step dcgan-mnist", "step wgan-gp"),
     }
     assert set(todo) == wanted
     assert "-Ccmake.define.GE_CUDA_ARCHITECTURES=90a-real" in todo["build"].command

@@ -157,6 +157,15 @@ def test_errors_say_what_is_wrong() -> None:
         Tensor(np.zeros(3))
     with pytest.raises(ValueError, match="only squares"):
         x**3
+    with pytest.raises(TypeError, match="unsupported operand"):
+        x * {}
+
+
+def test_numbers_of_any_kind_are_factors() -> None:
+    x = Tensor(positive(3))
+    for two in (2, 2.0, np.float32(2), np.float64(2), np.int64(2)):
+        for product in (x * two, two * x):
+            np.testing.assert_array_equal(product.numpy(), 2 * x.numpy())
 
 
 def test_dlpack_of_views() -> None:

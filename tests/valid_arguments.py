@@ -175,3 +175,63 @@ VALID: dict[str, Callable[[], Arguments]] = {
         "out": (draw(5, 3, 3, 3), draw(5)),
     },
 }
+
+
+def bytes_of(*shape: int) -> Array:
+    return np.random.default_rng(0).integers(0, 256, shape, "uint8")
+
+
+def counter() -> Array:
+    return np.full(1, 7, "int64")
+
+
+# The kernels whose bad input is tested with themselves.
+OTHERS: dict[str, Callable[[], Arguments]] = {
+    "advance": lambda: {"moves": [(counter(), 3), (counter(), -1)]},
+    "concat": lambda: {"arrays": [draw(2, 3), draw(2, 4)], "axis": 1, "out": draw(2, 7)},
+    "dropout": lambda: {"x": draw(3, 4), "rate": 0.5, "seed": 1, "offset": 2},
+    "embedding": lambda: {"indices": np.int32([1, 0, 1]), "weight": draw(5, 4)},
+    "embedding_backward": lambda: {
+        "dy": draw(3, 4),
+        "indices": np.int32([1, 0, 1]),
+        "count": 5,
+        "out": draw(5, 4),
+        "accumulate": True,
+    },
+    "gather": lambda: {
+        "data": bytes_of(5, 2, 4),
+        "indices": np.int32([1, 0, 4]),
+        "scale": 2.0,
+        "shift": -1.0,
+        "out": draw(3, 2, 4),
+    },
+    "gather_shuffled": lambda: {
+        "data": bytes_of(5, 2, 4),
+        "count": 3,
+        "seed": 1,
+        "position": (counter(), 2),
+        "scale": 2.0,
+        "shift": -1.0,
+        "out": draw(3, 2, 4),
+    },
+    "narrow": lambda: {"x": draw(3, 4), "start": 1, "length": 2, "axis": 1},
+    "normal": lambda: {"shape": (3, 4), "seed": 1, "offset": (counter(), 2)},
+    "one_hot": lambda: {"labels": np.int32([1, 0, 1]), "classes": 5},
+    "record": lambda: {
+        "values": [draw(3), None, draw(2, 2)],
+        "history": draw(4, 5),
+        "position": (counter(), 2),
+        "column": 1,
+        "probabilities": [0],
+    },
+    "shuffled_indices": lambda: {"n": 5, "count": 3, "seed": 1, "position": (counter(), 2)},
+    "take_shuffled": lambda: {
+        "data": draw(5, 2, 4),
+        "count": 3,
+        "seed": 1,
+        "position": (counter(), 2),
+        "out": draw(3, 2, 4),
+    },
+    "uniform": lambda: {"shape": (3, 4), "low": -1.0, "high": 1.0, "seed": 1, "offset": 2},
+    "widen": lambda: {"x": draw(3, 4), "start": 1, "length": 7, "axis": 1},
+}

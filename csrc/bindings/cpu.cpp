@@ -3,6 +3,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <map>
+#include <string>
+
+#include "bindings/replay.h"
 #include "bindings/wire.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
@@ -24,6 +28,10 @@ void bind_kernel(py::module_& module, const char* name, void (*kernel)(Args...))
         py::call_guard<py::gil_scoped_release>());
 }
 
+void run_program(const Program& program, int64_t times) {
+    replay_interruptibly(times, [&] { program.replay(); });
+}
+
 }  // namespace
 }  // namespace ge::cpu
 
@@ -35,12 +43,21 @@ PYBIND11_MODULE(_cpu, module) {
     GE_CPU_KERNELS(GE_BIND)
 #undef GE_BIND
 
+    module.def(
+        "signatures",
+        [] {
+#define GE_SIGNATURE(name, signature) {#name, #signature},
+            return std::map<std::string, std::string>{GE_CPU_KERNELS(GE_SIGNATURE)};
+#undef GE_SIGNATURE
+        },
+        "Every kernel's parameters as declared, the same for both targets.");
     module.def("instruction_set", [] { return kernels().instruction_set; });
     module.def("thread_count", &thread_count);
     module.def("set_thread_count", &set_thread_count);
 
     py::class_<Program>(module, "Program")
         .def(py::init<const std::function<void()>&>())
-        .def("run", &Program::run, py::call_guard<py::gil_scoped_release>())
+        .def("run", &run_program)
+        .def("timed_replay", &Program::timed_replay, py::call_guard<py::gil_scoped_release>())
         .def("__len__", &Program::size);
 }

@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "bindings/replay.h"
 #include "bindings/wire.h"
 #include "cuda/device.h"
 #include "cuda/gemm_options.h"
@@ -75,7 +76,7 @@ Program make_program(const py::function& emit) {
 }
 
 void run_program(const Program& program, std::int64_t times, std::uintptr_t stream) {
-    program.run(times, reinterpret_cast<cudaStream_t>(stream));
+    replay_interruptibly(times, [&] { program.replay(reinterpret_cast<cudaStream_t>(stream)); });
 }
 
 }  // namespace
@@ -112,7 +113,6 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
     py::class_<Program>(module, "Program", py::module_local(),
                         "What emit(stream) launches on the stream that it is given, unexecuted.")
         .def(py::init(&make_program), py::arg("emit"))
-        .def("run", &run_program, py::arg("times"), py::arg("stream"),
-             py::call_guard<py::gil_scoped_release>())
+        .def("run", &run_program, py::arg("times"), py::arg("stream"))
         .def("__len__", &Program::size, "How many kernels one replay launches.");
 }

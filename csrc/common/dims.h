@@ -8,8 +8,14 @@
 
 namespace ge {
 
-using Dims = std::array<int64_t, 4>;   // sizes or strides (in elements) of up to four dimensions
-using Dims6 = std::array<int64_t, 6>;  // and of up to six
+constexpr std::size_t kMaxRank = 6;         // the most dimensions of an array that is no image
+constexpr std::size_t kRun = kMaxRank - 1;  // the last of them, along which elements lie in a row
+
+// Sizes or strides (in elements), of the last dimensions if there are fewer.
+using AnyDims = std::array<int64_t, kMaxRank>;
+using Dims = std::array<int64_t, 4>;   // of images and their weights
+using Dims8 = std::array<int64_t, 8>;  // one of each of up to eight arrays
+using Flags8 = std::array<bool, 8>;
 
 // Merges neighbouring dimensions where a step of the outer one is a whole run of the inner one, in
 // every array. The last dimension of the result is the longest possible run.

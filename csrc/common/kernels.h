@@ -11,6 +11,11 @@
 #include "common/activation.h"
 #include "common/dims.h"
 #include "common/elementwise.h"
+#include "common/elementwise_program.h"
+
+// Of a kernel's declaration: it must be in the module itself. Without this the linker would take a
+// kernel that no source defines for one that another library has, and only an import would fail.
+#define GE_HIDDEN [[gnu::visibility("hidden")]]
 
 // clang-format off
 #define GE_KERNELS(KERNEL)                                                                         \
@@ -24,7 +29,7 @@
     KERNEL(dense_backward, (const float* dy,     /* [B, O] */                                      \
                             const float* x,      /* [B, I] */                                      \
                             const float* weight, /* [O, I] */                                      \
-                            const float* y,      /* [B, O] */                                      \
+                            const float* y,      /* [B, O], or null if linear */                   \
                             float* dz,           /* [B, O] scratch, or null if linear */           \
                             float* dx,           /* [B, I] or null */                              \
                             float* dweight,      /* [O, I] or null */                              \
@@ -133,16 +138,23 @@
                                    float* loss,           /* [1] */                                \
                                    float* dlogits,        /* [B] */                                \
                                    int64_t batch, int64_t in_features, float scale))               \
-    /* optimizer: flat buffers, in place */                                                        \
+    /* optimizer: flat buffers, in place; each rate is what its pointer points to, or a number  \
+       where that is null */                                                                       \
     KERNEL(adam_step, (float* param, const float* grad, float* m, float* v, /* [count] */          \
                        int64_t* steps_done,  /* [1], incremented; or null: `step` counts */        \
-                       int64_t step, int64_t count, double lr, double beta1, double beta2,         \
+                       int64_t step, int64_t count,                                                \
+                       const double* lr_now, double lr,        /* [1] or null: lr */               \
+                       const double* beta1_now, double beta1,  /* [1] or null: beta1 */            \
+                       const double* beta2_now, double beta2,  /* [1] or null: beta2 */            \
                        double eps, double weight_decay))                                           \
     KERNEL(sgd_step, (float* param, const float* grad, float* velocity, /* [count] */              \
-                      int64_t count, float lr, float momentum))                                    \
+                      int64_t count,                                                               \
+                      const double* lr_now, double lr,               /* [1] or null: lr */         \
+                      const double* momentum_now, double momentum))  /* [1] or null: momentum */   \
     KERNEL(ema_step, (float* average, const float* param, /* [count] */                            \
                       const int64_t* steps_done,  /* [1]: warm up by it; or null */                \
-                      int64_t count, double decay))                                                \
+                      int64_t count,                                                               \
+                      const double* decay_now, double decay))  /* [1] or null: decay */            \
     /* random: Philox block index = (counter ? *counter : 0) + offset */                           \
     KERNEL(uniform, (float* out, int64_t count, float low, float high, uint64_t seed,              \
                      const int64_t* counter, int64_t offset))                                      \
@@ -162,19 +174,26 @@
                              float* out,           /* [rows, row_size] */                          \
                              int64_t n, int64_t rows, int64_t row_size, float scale, float shift,  \
                              uint64_t seed, const int64_t* counter, int64_t position))             \
+    /* out[r] = data[those indices[r]], words of 32 bits as they are */                            \
+    KERNEL(take_shuffled, (const uint32_t* data,  /* [N, row_size] */                              \
+                           uint32_t* out,         /* [rows, row_size] */                           \
+                           int64_t n, int64_t rows, int64_t row_size, uint64_t seed,               \
+                           const int64_t* counter, int64_t position))                              \
     /* each counter [1] or null */                                                                 \
     KERNEL(advance, (int64_t* counter0, int64_t by0, int64_t* counter1, int64_t by1,               \
                      int64_t* counter2, int64_t by2, int64_t* counter3, int64_t by3))              \
-    /* history[row] = losses, means of sigmoid(logits); row = (counter + position) % capacity */   \
-    KERNEL(record, (const float* loss0,    /* [1] */                                               \
-                    const float* loss1,    /* [1] */                                               \
-                    const float* logits0,  /* [count] */                                           \
-                    const float* logits1,  /* [count] */                                           \
-                    float* history,        /* [capacity, 4] */                                     \
-                    int64_t count, int64_t capacity, const int64_t* counter, int64_t position))    \
+    /* history[row, column + i] = mean of value i, or of its sigmoid, for the first `count`;       \
+       row = (counter + position) % capacity */                                                    \
+    KERNEL(record, (const float* value0,  /* [sizes[0]], or null: NaN */                           \
+                    const float* value1, const float* value2, const float* value3,                 \
+                    const float* value4, const float* value5, const float* value6,                 \
+                    const float* value7,  /* [sizes[7]] */                                         \
+                    float* history,       /* [capacity, columns] */                                \
+                    Dims8 sizes, Flags8 of_sigmoid, int64_t count, int64_t capacity,               \
+                    int64_t columns, int64_t column, const int64_t* counter, int64_t position))    \
     /* layout: y[i] = x[i] over all of `shape`, whatever the strides; 0 if x is null */            \
-    KERNEL(strided_copy, (const float* x, float* y, Dims6 shape, Dims6 x_strides,                  \
-                          Dims6 y_strides))                                                        \
+    KERNEL(strided_copy, (const float* x, float* y, AnyDims shape, AnyDims x_strides,              \
+                          AnyDims y_strides))                                                      \
     /* embedding: y[r] = weight[indices[r]] */                                                     \
     KERNEL(embedding_forward, (const int32_t* indices,  /* [rows]; outside: the nearest row */     \
                                const float* weight,     /* [count, features] */                    \
@@ -204,11 +223,22 @@
                                  Dims x_shape, Dims y_shape, Dims window, Dims padding,            \
                                  bool count_padding))                                              \
     /* elementwise: y contiguous, inputs strided (stride 0 broadcasts) */                          \
-    KERNEL(unary, (UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides))              \
-    KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, Dims shape,             \
-                    Dims a_strides, Dims b_strides))                                               \
-    KERNEL(affine, (const float* x, float* y, Dims shape, Dims x_strides,  /* y = scale x + shift */\
-                    float scale, float shift))                                                     \
+    KERNEL(unary, (UnaryOp op, const float* x, float* y, AnyDims shape, AnyDims x_strides))        \
+    KERNEL(binary, (BinaryOp op, const float* a, const float* b, float* y, AnyDims shape,          \
+                    AnyDims a_strides, AnyDims b_strides))                                         \
+    /* y = scale x + shift */                                                                      \
+    KERNEL(affine, (const float* x, float* y, AnyDims shape, AnyDims x_strides, float scale,       \
+                    float shift))                                                                  \
+    /* elementwise_program: value 0 ... 7 is an input, 8 + i the result of step i, which is        \
+       ops[i] of values left[i] and right[i] and of numbers scale[i] and shift[i]; y[j] is value    \
+       results[j]. All y are contiguous, and are written after what is read for the same elements */\
+    KERNEL(elementwise_program, (const float* x0, const float* x1, const float* x2,                \
+                                 const float* x3, const float* x4, const float* x5,                \
+                                 const float* x6, const float* x7,           /* or null: unused */ \
+                                 float* y0, float* y1, float* y2, float* y3, /* or null */         \
+                                 int64_t steps, StepOps ops, StepValues left, StepValues right,    \
+                                 StepNumbers scale, StepNumbers shift, Dims results, Dims shape,   \
+                                 InputStrides strides))                                            \
     KERNEL(sum, (const float* x,  /* [outer, reduced, inner] */                                    \
                  float* y,        /* [outer, inner]: scale * sum */                                \
                  int64_t outer, int64_t reduced, int64_t inner, float scale))

@@ -17,6 +17,11 @@
 
 namespace ge {
 
+// A rate that lives in memory, so that a captured program follows a schedule, or else a number.
+GE_HOST_DEVICE static inline double rate_of(const double* now, double number) {
+    return now ? *now : number;
+}
+
 // What the update number t has in common for all parameters.
 struct AdamRates {
     float rate;          // lr / (1 - b1^t)

@@ -1,6 +1,6 @@
 // The elementwise operations and sums behind Tensor's operators.
 //
-// Inputs are strided arrays of four dimensions, where stride 0 repeats; results are contiguous.
+// Inputs are strided arrays of up to kMaxRank dimensions, where stride 0 repeats; results are contiguous.
 // Dimensions that lie behind one another in all inputs are merged first, so that the inner loop is
 // as long as it can be and works on whole vectors. All are bound by memory, but for exp and log.
 #include "cpu/kernels.h"
@@ -20,52 +20,66 @@ GE_INLINE Vec load_strided(const float* p, int64_t stride, int lanes) {
 
 // y = f(inputs...), one vector at a time.
 template <int inputs, class F>
-void map(const float* const (&x)[inputs], float* y, Dims shape, Dims (&strides)[inputs],
+void map(const float* const (&x)[inputs], float* y, AnyDims shape, AnyDims (&strides)[inputs],
          int64_t many, F&& f) {
     merge(shape, strides);
-    const int64_t run = shape[3], count = shape[0] * shape[1] * shape[2] * run;
+    const int64_t run = shape[kRun];
+    int64_t count = 1;
+    for (const int64_t size : shape) count *= size;
     parallel_if(count >= many, [&](int thread, int threads) {
         const Range part = split(count, kLanes, thread, threads);
-        for (int64_t at = part.begin; at < part.end;) {
-            const int64_t row = at / run, first = at % run;
+        if (part.begin == part.end) return;
+        // The row of the part's first element; from there rows are counted, for a division takes as
+        // long as a short row.
+        int64_t first = part.begin % run, rest = part.begin / run, index[kRun] = {};
+        const float* start[inputs];
+        for (int k = 0; k < inputs; ++k) start[k] = x[k];
+        for (std::size_t d = kRun; d-- > 0 && rest > 0;) {
+            index[d] = rest % shape[d];
+            rest /= shape[d];
+            for (int k = 0; k < inputs; ++k) start[k] += index[d] * strides[k][d];
+        }
+        for (int64_t at = part.begin; at < part.end; first = 0) {
             const int64_t end = std::min(run, first + part.end - at);
-            const int64_t index[3] = {row / shape[2] / shape[1], row / shape[2] % shape[1],
-                                      row % shape[2]};
-            const float* start[inputs];
-            for (int k = 0; k < inputs; ++k)
-                start[k] = x[k] + index[0] * strides[k][0] + index[1] * strides[k][1] +
-                           index[2] * strides[k][2];
+            float* const to = y + at - first;
             for_each_vector(first, end, [&](int64_t i, int lanes) {
                 Vec value[inputs];
                 for (int k = 0; k < inputs; ++k)
-                    value[k] = load_strided(start[k] + i * strides[k][3], strides[k][3], lanes);
-                store(y + row * run + i, f(value), lanes);
+                    value[k] =
+                        load_strided(start[k] + i * strides[k][kRun], strides[k][kRun], lanes);
+                store(to + i, f(value), lanes);
             });
             at += end - first;
+            for (std::size_t d = kRun; d-- > 0;) {
+                for (int k = 0; k < inputs; ++k) start[k] += strides[k][d];
+                if (++index[d] < shape[d]) break;
+                for (int k = 0; k < inputs; ++k) start[k] -= shape[d] * strides[k][d];
+                index[d] = 0;
+            }
         }
     });
 }
 
 template <UnaryOp op>
-void unary_as(const float* x, float* y, const Dims& shape, const Dims& x_strides) {
+void unary_as(const float* x, float* y, const AnyDims& shape, const AnyDims& x_strides) {
     constexpr bool curved = op == UnaryOp::exp || op == UnaryOp::log;
     const float* const inputs[] = {x};
-    Dims strides[] = {x_strides};
+    AnyDims strides[] = {x_strides};
     map(inputs, y, shape, strides, curved ? kManyToCompute : kManyToMove,
         [](const Vec* v) { return apply<op>(v[0]); });
 }
 
 template <BinaryOp op>
-void binary_as(const float* a, const float* b, float* y, const Dims& shape, const Dims& a_strides,
-               const Dims& b_strides) {
+void binary_as(const float* a, const float* b, float* y, const AnyDims& shape,
+               const AnyDims& a_strides, const AnyDims& b_strides) {
     const float* const inputs[] = {a, b};
-    Dims strides[] = {a_strides, b_strides};
+    AnyDims strides[] = {a_strides, b_strides};
     map(inputs, y, shape, strides, kManyToMove, [](const Vec* v) { return apply<op>(v[0], v[1]); });
 }
 
 }  // namespace
 
-void unary(UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides) {
+void unary(UnaryOp op, const float* x, float* y, AnyDims shape, AnyDims x_strides) {
     switch (op) {
         case UnaryOp::negative:
             return unary_as<UnaryOp::negative>(x, y, shape, x_strides);
@@ -86,8 +100,8 @@ void unary(UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides) {
     }
 }
 
-void binary(BinaryOp op, const float* a, const float* b, float* y, Dims shape, Dims a_strides,
-            Dims b_strides) {
+void binary(BinaryOp op, const float* a, const float* b, float* y, AnyDims shape, AnyDims a_strides,
+            AnyDims b_strides) {
     switch (op) {
         case BinaryOp::add:
             return binary_as<BinaryOp::add>(a, b, y, shape, a_strides, b_strides);
@@ -100,9 +114,9 @@ void binary(BinaryOp op, const float* a, const float* b, float* y, Dims shape, D
     }
 }
 
-void affine(const float* x, float* y, Dims shape, Dims x_strides, float scale, float shift) {
+void affine(const float* x, float* y, AnyDims shape, AnyDims x_strides, float scale, float shift) {
     const float* const inputs[] = {x};
-    Dims strides[] = {x_strides};
+    AnyDims strides[] = {x_strides};
     map(inputs, y, shape, strides, kManyToMove, [&](const Vec* v) { return scale * v[0] + shift; });
 }
 

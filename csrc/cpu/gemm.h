@@ -5,8 +5,7 @@
 //
 //   threads   split C by columns (or by rows, where that balances better): no thread waits for
 //             another, and no sum is ever split, so the bits do not depend on their number
-//     panel   kPanel columns of B, one block of K at a time, packed by the loader into a buffer
-//     that
+//     panel   kPanel columns of B, one block of K at a time, packed by the loader into a buffer that
 //             stays in the first-level cache
 //       tile  kTileM rows of A times the panel, accumulated in registers: 12 x 2 vectors keep both
 //             FMA units busy (24 independent sums; 14 loads for 24 products)

@@ -24,18 +24,18 @@ struct Kernels {
 };
 
 // The tables of each instruction set; which exist depends on the architecture compiled for.
-#define GE_DECLARE(name, signature) void name signature;
+#define GE_DECLARE(name, signature) GE_HIDDEN void name signature;
 namespace baseline {
 GE_CPU_KERNELS(GE_DECLARE)
-extern const Kernels table;
+GE_HIDDEN extern const Kernels table;
 }  // namespace baseline
 namespace avx2 {
 GE_CPU_KERNELS(GE_DECLARE)
-extern const Kernels table;
+GE_HIDDEN extern const Kernels table;
 }  // namespace avx2
 namespace avx512 {
 GE_CPU_KERNELS(GE_DECLARE)
-extern const Kernels table;
+GE_HIDDEN extern const Kernels table;
 }  // namespace avx512
 #undef GE_DECLARE
 

@@ -22,14 +22,14 @@ void copy_run(const float* x, float* y, int64_t count, int64_t x_stride, int64_t
 
 }  // namespace
 
-void strided_copy(const float* x, float* y, Dims6 shape, Dims6 x_strides, Dims6 y_strides) {
+void strided_copy(const float* x, float* y, AnyDims shape, AnyDims x_strides, AnyDims y_strides) {
     static constexpr float kZero = 0.0f;
-    Dims6 strides[] = {x ? x_strides : Dims6{}, y_strides};
+    AnyDims strides[] = {x ? x_strides : AnyDims{}, y_strides};
     if (!x) x = &kZero;
     merge(shape, strides);
-    const int64_t run = shape[5];
+    const int64_t run = shape[kRun];
     int64_t rows = 1;
-    for (int d = 0; d < 5; ++d) rows *= shape[d];
+    for (std::size_t d = 0; d < kRun; ++d) rows *= shape[d];
     if (rows * run == 0) return;
     parallel_if(rows * run >= kManyToMove, [&](int thread, int threads) {
         const Range part = split(rows, 1, thread, threads);
@@ -37,12 +37,13 @@ void strided_copy(const float* x, float* y, Dims6 shape, Dims6 x_strides, Dims6 
             const float* from = x;
             float* to = y;
             int64_t rest = row;
-            for (int d = 4; d >= 0; --d) {
-                from += rest % shape[d] * strides[0][d];
-                to += rest % shape[d] * strides[1][d];
+            for (std::size_t d = kRun; d-- > 0 && rest > 0;) {
+                const int64_t index = rest % shape[d];
                 rest /= shape[d];
+                from += index * strides[0][d];
+                to += index * strides[1][d];
             }
-            copy_run(from, to, run, strides[0][5], strides[1][5]);
+            copy_run(from, to, run, strides[0][kRun], strides[1][kRun]);
         }
     });
 }

@@ -3,10 +3,13 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ge::cpu {
@@ -15,6 +18,9 @@ namespace {
 // How many pauses a waiting thread spins before it sleeps: some 50 µs, longer than the gap between
 // two kernels of a training step and short enough to leave an idle processor idle.
 constexpr int kSpins = 2000;
+
+// More than any machine has processors for.
+constexpr int kMostThreads = 1024;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -43,8 +49,16 @@ int default_threads() {
 
 class Pool {
   public:
-    explicit Pool(int threads) : threads_(threads < 1 ? 1 : threads) {
-        for (int t = 1; t < threads_; ++t) workers_.emplace_back([this] { work(); });
+    // As many threads as the system starts, if that is fewer.
+    explicit Pool(int threads) {
+        workers_.reserve(static_cast<std::size_t>(threads));
+        try {
+            while (threads_ < threads) {
+                workers_.emplace_back([this] { work(); });
+                ++threads_;
+            }
+        } catch (const std::exception&) {  // no more threads, or no memory for one
+        }
     }
 
     ~Pool() {
@@ -56,6 +70,7 @@ class Pool {
 
     int threads() const { return threads_; }
 
+    // Throws what the first share to fail threw, when all shares are done.
     void run(ParallelTask task, void* context) {
         if (threads_ == 1) return task(context, 0, 1);
         task_ = task;
@@ -65,13 +80,14 @@ class Pool {
         next_share_.store(first_share(round) + 1, std::memory_order_release);
         round_.store(round, std::memory_order_release);
         round_.notify_all();
-        task(context, 0, threads_);
+        do_share(0);
         // A share that no worker has begun (its processor may serve another program) is done here.
         uint32_t mine = 1;
-        for (int share; (share = claim(round)) < threads_; ++mine) task(context, share, threads_);
+        for (int share; (share = claim(round)) < threads_; ++mine) do_share(share);
         const uint32_t theirs = static_cast<uint32_t>(threads_) - mine;
         for (uint32_t done; (done = done_by_workers_.load(std::memory_order_acquire)) != theirs;)
             wait_change(done_by_workers_, done);
+        if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
 
   private:
@@ -86,25 +102,35 @@ class Pool {
         return threads_;
     }
 
+    void do_share(int share) noexcept {
+        try {
+            task_(context_, share, threads_);
+        } catch (...) {
+            if (!failed_.exchange(true)) failure_ = std::current_exception();
+        }
+    }
+
     void work() {
         for (uint32_t seen = 0;;) {
             wait_change(round_, seen);
             seen = round_.load(std::memory_order_acquire);
             if (stop_) return;
             for (int share; (share = claim(seen)) < threads_;) {
-                task_(context_, share, threads_);
+                do_share(share);
                 done_by_workers_.fetch_add(1, std::memory_order_acq_rel);
                 done_by_workers_.notify_one();
             }
         }
     }
 
-    const int threads_;
+    int threads_ = 1;  // the calling thread, and the workers
     std::vector<std::thread> workers_;
     std::atomic<uint32_t> round_{0};            // a call of run() each
     std::atomic<uint64_t> next_share_{0};       // round in the high half, share in the low
     std::atomic<uint32_t> done_by_workers_{0};  // shares of this round
     std::atomic<bool> stop_{false};
+    std::atomic<bool> failed_{false};  // whether a share of this round threw
+    std::exception_ptr failure_;       // what the first one threw
     ParallelTask task_ = nullptr;
     void* context_ = nullptr;
 };
@@ -121,14 +147,17 @@ void forget_pool_after_fork() {
 
 Pool& locked_pool() {
     if (wanted_threads == 0) {
-        wanted_threads = default_threads();
+        wanted_threads = std::clamp(default_threads(), 1, kMostThreads);
         pthread_atfork(nullptr, nullptr, forget_pool_after_fork);
     }
     if (pool && pool->threads() != wanted_threads) {
         delete pool;
         pool = nullptr;
     }
-    if (!pool) pool = new Pool(wanted_threads);
+    if (!pool) {
+        pool = new Pool(wanted_threads);
+        wanted_threads = pool->threads();
+    }
     return *pool;
 }
 
@@ -144,13 +173,13 @@ void run_parallel(ParallelTask task, void* context) {
 
 int thread_count() {
     std::lock_guard lock(pool_mutex);
-    return wanted_threads ? wanted_threads : default_threads();
+    return locked_pool().threads();
 }
 
 void set_thread_count(int threads) {
     std::lock_guard lock(pool_mutex);
     if (wanted_threads == 0) locked_pool();
-    wanted_threads = threads < 1 ? 1 : threads;
+    wanted_threads = std::clamp(threads, 1, kMostThreads);
 }
 
 }  // namespace ge::cpu

@@ -13,12 +13,12 @@ namespace ge::cpu {
 using ParallelTask = void (*)(void* context, int thread, int threads);
 
 // Runs `task(context, t, n)` for t = 0 … n-1, n = thread_count(), on the pool and the calling
-// thread, and returns when all are done. A call made while another Python thread owns the pool runs
-// alone on its caller.
+// thread, and returns when all are done, or then throws what the first of them to fail threw. A
+// call made while another Python thread owns the pool runs alone on its caller.
 void run_parallel(ParallelTask task, void* context);
 
 // The number of threads a kernel runs on. Starts as $GANENGINE_NUM_THREADS, else the number of
-// processors this process may use.
+// processors this process may use; fewer where the system does not start as many.
 int thread_count();
 void set_thread_count(int threads);
 

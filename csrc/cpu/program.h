@@ -1,7 +1,8 @@
 // A captured program: a list of native calls that replays with no Python in between.
 #pragma once
 
-#include <cstdint>
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -18,9 +19,21 @@ class Program {
     void append(Call call) { calls_.push_back(std::move(call)); }
     std::size_t size() const { return calls_.size(); }
 
-    void run(int64_t times) const {
-        for (int64_t i = 0; i < times; ++i)
-            for (const Call& call : calls_) call();
+    void replay() const {
+        for (const Call& call : calls_) call();
+    }
+
+    // One replay; the seconds that each call took.
+    std::vector<double> timed_replay() const {
+        using Clock = std::chrono::steady_clock;
+        std::vector<double> seconds;
+        seconds.reserve(calls_.size());
+        for (const Call& call : calls_) {
+            const auto begun = Clock::now();
+            call();
+            seconds.push_back(std::chrono::duration<double>(Clock::now() - begun).count());
+        }
+        return seconds;
     }
 
   private:

@@ -1,8 +1,8 @@
 // The convolution, forward and backward.
 //
-//   forward    z = sum over taps of x * weight + bias,  y = f(z)      a gather
+//   forward    z = fprop of x over the taps of weight, plus bias;  y = f(z)
 //   backward   dz = dy f'(z)
-//              dx = the spread of dz,  dweight = the product of dz and patches of x
+//              dx = dgrad of dz,  dweight = wgrad of x and dz
 //              dbias = sums of dz by channel: the row sums of dweight's product
 //
 // conv.h says what these products are, conv_products.cu how they are computed.
@@ -13,18 +13,18 @@ namespace ge {
 void launch_conv2d_forward(const float* x, const float* weight, const float* bias, float* y,
                            Dims x_shape, Dims weight_shape, Dims y_shape, Dims window,
                            Activation activation, float slope, cudaStream_t stream) {
-    const ConvMap map(y_shape, x_shape, weight_shape, window);
-    conv_gather(map, x, weight, y, {bias, activation, slope}, stream);
+    const ConvMap map = conv_map(y_shape, x_shape, weight_shape, window);
+    conv_fprop(map, x, weight, y, {bias, activation, slope}, stream);
 }
 
 void launch_conv2d_backward(const float* dy, const float* x, const float* weight, const float* y,
                             float* dz, float* dx, float* dweight, float* dbias, Dims x_shape,
                             Dims weight_shape, Dims y_shape, Dims window, Activation activation,
                             float slope, bool accumulate, cudaStream_t stream) {
-    const ConvMap map(y_shape, x_shape, weight_shape, window);
+    const ConvMap map = conv_map(y_shape, x_shape, weight_shape, window);
     dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, stream);
-    if (dx != nullptr) conv_spread(map, dy, weight, dx, {}, stream);
-    conv_weight_gradient(map, x, dy, dweight, dbias, accumulate, stream);
+    if (dx != nullptr) conv_dgrad(map, dy, weight, dx, {}, stream);
+    conv_wgrad(map, x, dy, dweight, dbias, accumulate, stream);
 }
 
 }  // namespace ge

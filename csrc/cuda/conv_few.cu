@@ -1,4 +1,4 @@
-// gather and spread into few channels: the one or three of an image.
+// fprop and dgrad into few channels: the one or three of an image.
 //
 // A tile of 32 or 64 channels of the result would be empty but for one line. Here a block computes
 // 128 places of up to four channels, in exact float32. A thread has four places, 32 apart, so that

@@ -1,4 +1,4 @@
-// How gather and spread are cut into phases, each a product of its own (conv_products.cu).
+// How fprop and dgrad are cut into phases, each a product of its own (conv_products.cu).
 #pragma once
 
 #include <algorithm>
@@ -24,12 +24,22 @@ struct Axis {
     int places, first_out, step_out, first_in, step_in, taps, tap_in, first_weight, tap_weight;
 };
 
-inline Axis gather_axis(int small, int kernel, int stride, int pad) {
-    return {small, 0, 1, -pad, stride, kernel, 1, 0, 1};
+inline Axis fprop_axis(const ConvAxis& axis) {
+    return {to_int(axis.small),
+            0,
+            1,
+            -to_int(axis.pad),
+            to_int(axis.stride),
+            to_int(axis.kernel),
+            1,
+            0,
+            1};
 }
 
 // Output pixel o with (o + pad) % stride == phase; i * stride = o + pad - (phase + t stride).
-inline Axis spread_axis(int big, int kernel, int stride, int pad, int phase) {
+inline Axis dgrad_axis(const ConvAxis& axis, int phase) {
+    const int big = to_int(axis.big), kernel = to_int(axis.kernel), stride = to_int(axis.stride),
+              pad = to_int(axis.pad);
     const int first = ((phase - pad) % stride + stride) % stride;
     return {std::max((big - first + stride - 1) / stride, 0),
             first,
@@ -42,34 +52,36 @@ inline Axis spread_axis(int big, int kernel, int stride, int pad, int phase) {
             stride};
 }
 
-// Both images, and the weights, as the phases need them.
+// fprop or dgrad in one form: an image x times weights gives an image y.
 struct Correlation {
-    int batch;
-    Plane in;
+    std::int64_t batch;
     const float* x;
-    Plane out;
+    Plane in;
     float* y;
-    const float* weight;             // of output channel m, input channel c and tap (i, j):
-    int row_stride, channel_stride;  // weight[m row_stride + c channel_stride + i kernel_w + j]
-    int kernel_w;
+    Plane out;
+    const float* weight;  // of output channel m, input channel c and tap (i, j):
+    std::int64_t row_stride, channel_stride;  //   weight[m row_stride + c channel_stride +
+    std::int64_t kernel_w;                    //          i kernel_w + j]
     Finish finish;
 
     Phase phase(const Axis& h, const Axis& w) const {
-        const Lines lines(in.channels, h.taps, w.taps);
+        const int channels = to_int(in.channels), rows = to_int(out.channels);
+        const int row_taps = to_int(kernel_w);
+        const Lines lines(channels, h.taps, w.taps);
         const Divisor area(to_int(std::int64_t{h.places} * w.places)), row(w.places);
-        const int places = to_int(std::int64_t{batch} * h.places * w.places);
+        const int places = to_int(batch * h.places * w.places);
         return {.a = {.weight = weight,
-                      .row_stride = row_stride,
-                      .channel_stride = channel_stride,
-                      .first = h.first_weight * kernel_w + w.first_weight,
-                      .tap_h = h.tap_weight * kernel_w,
+                      .row_stride = to_int(row_stride),
+                      .channel_stride = to_int(channel_stride),
+                      .first = h.first_weight * row_taps + w.first_weight,
+                      .tap_h = h.tap_weight * row_taps,
                       .tap_w = w.tap_weight,
-                      .rows = out.channels,
+                      .rows = rows,
                       .lines = lines},
                 .b = {.data = x,
-                      .channels = in.channels,
-                      .height = in.h,
-                      .width = in.w,
+                      .channels = channels,
+                      .height = to_int(in.h),
+                      .width = to_int(in.w),
                       .area = area,
                       .row = row,
                       .places = places,
@@ -84,9 +96,9 @@ struct Correlation {
                              .bias = finish.bias,
                              .activation = finish.activation,
                              .slope = finish.slope,
-                             .channels = out.channels,
-                             .height = out.h,
-                             .width = out.w,
+                             .channels = rows,
+                             .height = to_int(out.h),
+                             .width = to_int(out.w),
                              .area = area,
                              .row = row,
                              .places = places,
@@ -94,7 +106,7 @@ struct Correlation {
                              .first_w = w.first_out,
                              .step_h = h.step_out,
                              .step_w = w.step_out},
-                .m = out.channels,
+                .m = rows,
                 .n = places,
                 .k = lines.count};
     }

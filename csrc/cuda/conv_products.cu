@@ -1,13 +1,13 @@
-// gather, spread and weight gradient as matrix products (conv.h, gemm.cuh). No patch matrix is ever
-// written: conv_load.cuh copies pixels from where they lie into the tiles.
+// fprop, dgrad and wgrad as matrix products (conv.h, gemm.cuh). No patch matrix is ever written:
+// conv_load.cuh copies pixels from where they lie into the tiles.
 //
-//   gather, spread   C[channel of the result, place] = weights [channel, line] * patches [line,
-//   place] gradient         C[s, line] = small [s, place] * patches [line, place]^T
+//   fprop, dgrad   C[channel of the result, place] = weights [channel, line] * patches [line, place]
+//   wgrad          C[s, line] = small [s, place] * patches [line, place]^T
 //
 // where a line is a pair of a channel and a tap, and neighbouring places are neighbours in memory,
 // so that the threads of a warp read and write neighbouring pixels.
 //
-// spread has stride_h x stride_w kinds of output pixels (phases). To those that are f modulo the
+// dgrad has stride_h x stride_w kinds of output pixels (phases). To those that are f modulo the
 // stride only every stride-th tap from the f-th leads, from successive input pixels: each phase is
 // a product of its own with a stride of 1, in which nothing is multiplied by zero. They are one
 // launch, and blocks of all phases that read the same pixels are neighbours in it.
@@ -26,7 +26,7 @@ namespace ge {
 
 namespace {
 
-using Gradient = Product<ChannelLoader, PatchLoader<true>, WeightEpilogue>;
+using WeightProduct = Product<ChannelLoader, PatchLoader<true>, WeightEpilogue>;
 
 template <class Tile>
 constexpr int kLeastBlocks = Tile::kTileN >= 128 ? 2 : 4;  // on a multiprocessor: see dense.cu
@@ -48,7 +48,7 @@ __global__ void conv_sum_splits_kernel(const __grid_constant__ Phases phases) {
 
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
-    conv_weight_gradient_kernel(const __grid_constant__ Gradient product) {
+    conv_wgrad_kernel(const __grid_constant__ WeightProduct product) {
     run_product<kPrecision, Tile>(product, static_cast<int>(blockIdx.x));
 }
 
@@ -178,11 +178,11 @@ void run(const Correlation& correlation, const std::vector<Axis>& rows,
 }
 
 template <class Tile>
-void run(Gradient product, cudaStream_t stream) {
+void run(WeightProduct product, cudaStream_t stream) {
     Workspace workspace = workspace_of(stream);
     plan<Tile>(product, workspace);
     with_precision([&](auto precision) {
-        launch<conv_weight_gradient_kernel<precision.value, Tile>>(
+        launch<conv_wgrad_kernel<precision.value, Tile>>(
             {.grid = static_cast<unsigned>(product.blocks),
              .block = Tile::kThreads,
              .shared_bytes = kSharedBytes<Tile, ChannelLoader>,
@@ -192,83 +192,66 @@ void run(Gradient product, cudaStream_t stream) {
     finish_splits(product, stream);
 }
 
-Plane plane_of(const Dims& shape) { return {to_int(shape[1]), to_int(shape[2]), to_int(shape[3])}; }
-
 }  // namespace
 
-ConvMap::ConvMap(const Dims& small, const Dims& big, const Dims& weight, const Dims& window)
-    : batch(to_int(big[0])),
-      small(plane_of(small)),
-      big(plane_of(big)),
-      kernel_h(to_int(weight[2])),
-      kernel_w(to_int(weight[3])),
-      stride_h(to_int(window[0])),
-      stride_w(to_int(window[1])),
-      pad_h(to_int(window[2])),
-      pad_w(to_int(window[3])) {}
-
-void conv_gather(const ConvMap& map, const float* big, const float* weight, float* small,
-                 const Finish& finish, cudaStream_t stream) {
+void conv_fprop(const ConvMap& map, const float* big, const float* weight, float* small,
+                const Finish& finish, cudaStream_t stream) {
+    const std::int64_t depth = map.big_channels * map.taps();
     if (map.is_dense()) {
-        return launch_dense_forward(big, weight, finish.bias, small, map.batch,
-                                    std::int64_t{map.big.channels} * map.taps(), map.small.channels,
-                                    finish.activation, finish.slope, stream);
+        return launch_dense_forward(big, weight, finish.bias, small, map.batch, depth,
+                                    map.small_channels, finish.activation, finish.slope, stream);
     }
-    run({map.batch, map.big, big, map.small, small, weight, map.big.channels * map.taps(),
-         map.taps(), map.kernel_w, finish},
-        {gather_axis(map.small.h, map.kernel_h, map.stride_h, map.pad_h)},
-        {gather_axis(map.small.w, map.kernel_w, map.stride_w, map.pad_w)}, stream);
+    run({map.batch, big, map.big(), small, map.small(), weight, depth, map.taps(), map.w.kernel,
+         finish},
+        {fprop_axis(map.h)}, {fprop_axis(map.w)}, stream);
 }
 
-void conv_spread(const ConvMap& map, const float* small, const float* weight, float* big,
-                 const Finish& finish, cudaStream_t stream) {
+void conv_dgrad(const ConvMap& map, const float* small, const float* weight, float* big,
+                const Finish& finish, cudaStream_t stream) {
+    const std::int64_t columns = map.big_channels * map.taps();
     if (map.is_dense() && finish.bias == nullptr && finish.activation == Activation::linear) {
-        return launch_matmul(small, weight, big, map.batch,
-                             std::int64_t{map.big.channels} * map.taps(), map.small.channels, false,
+        return launch_matmul(small, weight, big, map.batch, columns, map.small_channels, false,
                              false, stream);
     }
-    std::vector<Axis> rows, columns;
-    for (int phase = 0; phase < map.stride_h; ++phase) {
-        rows.push_back(spread_axis(map.big.h, map.kernel_h, map.stride_h, map.pad_h, phase));
-    }
-    for (int phase = 0; phase < map.stride_w; ++phase) {
-        columns.push_back(spread_axis(map.big.w, map.kernel_w, map.stride_w, map.pad_w, phase));
-    }
-    run({map.batch, map.small, small, map.big, big, weight, map.taps(),
-         map.big.channels * map.taps(), map.kernel_w, finish},
-        rows, columns, stream);
+    std::vector<Axis> h, w;
+    for (int phase = 0; phase < map.h.stride; ++phase) h.push_back(dgrad_axis(map.h, phase));
+    for (int phase = 0; phase < map.w.stride; ++phase) w.push_back(dgrad_axis(map.w, phase));
+    run({map.batch, small, map.small(), big, map.big(), weight, map.taps(), columns, map.w.kernel,
+         finish},
+        h, w, stream);
 }
 
-void conv_weight_gradient(const ConvMap& map, const float* big, const float* small, float* dweight,
-                          float* small_sums, bool accumulate, cudaStream_t stream) {
-    if (map.small.channels == 0 || (dweight == nullptr && small_sums == nullptr)) return;
+void conv_wgrad(const ConvMap& map, const float* big, const float* small, float* dweight,
+                float* small_sums, bool accumulate, cudaStream_t stream) {
+    if (map.small_channels == 0 || (dweight == nullptr && small_sums == nullptr)) return;
     if (map.is_dense()) {
-        return launch_dense_backward(
-            small, big, nullptr, nullptr, nullptr, nullptr, dweight, small_sums, map.batch,
-            std::int64_t{map.big.channels} * map.taps(), map.small.channels, Activation::linear,
-            0.0f, accumulate, stream);
+        return launch_dense_backward(small, big, nullptr, nullptr, nullptr, nullptr, dweight,
+                                     small_sums, map.batch, map.big_channels * map.taps(),
+                                     map.small_channels, Activation::linear, 0.0f, accumulate,
+                                     stream);
     }
-    const Lines lines(map.big.channels, map.kernel_h, map.kernel_w);
-    const Divisor area(to_int(map.small.area())), row(map.small.w);
-    const int places = to_int(map.batch * map.small.area());
-    const Gradient product = {
-        .a = {small, map.small.channels, places, area},
+    const int rows = to_int(map.small_channels), channels = to_int(map.big_channels);
+    const Lines lines(channels, to_int(map.h.kernel), to_int(map.w.kernel));
+    const Divisor area(to_int(map.small_area())), row(to_int(map.w.small));
+    const int places = to_int(map.batch * map.small_area());
+    const WeightProduct product = {
+        .a = {small, rows, places, area},
         .b = {.data = big,
-              .channels = map.big.channels,
-              .height = map.big.h,
-              .width = map.big.w,
+              .channels = channels,
+              .height = to_int(map.h.big),
+              .width = to_int(map.w.big),
               .area = area,
               .row = row,
               .places = places,
               .lines = lines,
-              .first_h = -map.pad_h,
-              .first_w = -map.pad_w,
-              .step_h = map.stride_h,
-              .step_w = map.stride_w,
+              .first_h = -to_int(map.h.pad),
+              .first_w = -to_int(map.w.pad),
+              .step_h = to_int(map.h.stride),
+              .step_w = to_int(map.w.stride),
               .tap_h = 1,
               .tap_w = 1},
-        .epilogue = {dweight, small_sums, lines, map.big.channels, accumulate},
-        .m = map.small.channels,
+        .epilogue = {dweight, small_sums, lines, channels, accumulate},
+        .m = rows,
         // Without dweight, a product of no columns still gives the row sums.
         .n = dweight == nullptr ? 0 : lines.count,
         .k = places};

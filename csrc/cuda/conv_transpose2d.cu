@@ -1,8 +1,8 @@
 // The transposed convolution, forward and backward: conv2d with its forward pass and dx exchanged.
 //
-//   forward    z = the spread of x over the taps of weight, plus bias;  y = f(z)
+//   forward    z = dgrad of x over the taps of weight, plus bias;  y = f(z)
 //   backward   dz = dy f'(z)
-//              dx = the gather of dz,  dweight = the product of x and patches of dz
+//              dx = fprop of dz,  dweight = wgrad of dz and x
 //              dbias = sums of dz by channel
 //
 // conv.h says what these products are, conv_products.cu how they are computed.
@@ -14,8 +14,8 @@ void launch_conv_transpose2d_forward(const float* x, const float* weight, const 
                                      float* y, Dims x_shape, Dims weight_shape, Dims y_shape,
                                      Dims window, Activation activation, float slope,
                                      cudaStream_t stream) {
-    const ConvMap map(x_shape, y_shape, weight_shape, window);
-    conv_spread(map, x, weight, y, {bias, activation, slope}, stream);
+    const ConvMap map = conv_map(x_shape, y_shape, weight_shape, window);
+    conv_dgrad(map, x, weight, y, {bias, activation, slope}, stream);
 }
 
 void launch_conv_transpose2d_backward(const float* dy, const float* x, const float* weight,
@@ -23,12 +23,12 @@ void launch_conv_transpose2d_backward(const float* dy, const float* x, const flo
                                       float* dbias, Dims x_shape, Dims weight_shape, Dims y_shape,
                                       Dims window, Activation activation, float slope,
                                       bool accumulate, cudaStream_t stream) {
-    const ConvMap map(x_shape, y_shape, weight_shape, window);
+    const ConvMap map = conv_map(x_shape, y_shape, weight_shape, window);
     dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, stream);
-    if (dx != nullptr) conv_gather(map, dy, weight, dx, {}, stream);
-    conv_weight_gradient(map, dy, x, dweight, nullptr, accumulate, stream);
+    if (dx != nullptr) conv_fprop(map, dy, weight, dx, {}, stream);
+    conv_wgrad(map, dy, x, dweight, nullptr, accumulate, stream);
     if (dbias == nullptr) return;
-    conv_channel_sums(dy, dbias, map.batch, map.big.channels, map.big.area(), accumulate, stream);
+    conv_channel_sums(dy, dbias, map.batch, map.big_channels, map.big_area(), accumulate, stream);
 }
 
 }  // namespace ge

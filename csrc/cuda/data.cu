@@ -2,14 +2,20 @@
 //
 //   gather           out[r, i] = scale data[indices[r], i] + shift
 //   gather_shuffled  the same with the indices of shuffled_indices (random.cu)
+//   take_shuffled    the same rows of 32-bit words, as they are
 //   advance          counter += by, for each counter
-//   record           history[row] = losses, means of sigmoid(logits)
+//   record           history[row, column + i] = mean of value i, or of its sigmoid
 //
 // A thread of gather has four neighbouring elements of one row: it reads 4 bytes and writes 16, and
 // a warp 128 and 512 in a row. Its time is that of the writes, and in a small batch (100 images:
 // 154 blocks) of three waits in a row, for the launch, the index and the data. gather_shuffled has
 // a block to a row, whose threads all work out its index: that takes no longer than if one of them
-// did, and spares a barrier. record is one block, advance one warp: a launch each, little else.
+// did, and spares a barrier; so has take_shuffled, whose blocks are a warp where rows are short, as
+// those of labels are. record has a block to a value, advance is one warp: a launch each, and
+// little else.
+#include <algorithm>
+#include <limits>
+
 #include "common/philox.h"
 #include "common/samples.h"
 #include "common/shuffle.h"
@@ -20,7 +26,7 @@
 namespace ge {
 namespace {
 
-constexpr int kRowThreads = 256;  // for one row of gather_shuffled
+constexpr int kRowThreads = 256;  // for one shuffled row, at most
 constexpr int kRecordThreads = 256;
 
 // out = scale from + shift for the first `left` of four elements. No fused multiply-add, so that a
@@ -59,6 +65,14 @@ __global__ void gather_kernel(const std::uint8_t* data,     // [n, row_size]
                scale, shift, vector);
 }
 
+// The index of this block's row, if that of the first block is number `start` of the sequence.
+__device__ std::int64_t shuffled_index(Permutation permutation, std::uint64_t seed,
+                                       std::uint64_t start) {
+    const std::uint64_t place = start + blockIdx.x;
+    set_keys(permutation, seed, place / permutation.size);
+    return permute(permutation, static_cast<std::uint32_t>(place % permutation.size));
+}
+
 __global__ void __launch_bounds__(kRowThreads)
     gather_shuffled_kernel(const std::uint8_t* data,  // [n, row_size]
                            float* out,                // [rows, row_size]
@@ -67,14 +81,24 @@ __global__ void __launch_bounds__(kRowThreads)
                            const std::int64_t* counter,  // [1] or null
                            std::int64_t position, bool vector) {
     const std::int64_t row = blockIdx.x;
-    const std::uint64_t place = position_of(counter, position) + static_cast<std::uint64_t>(row);
-    set_keys(permutation, seed, place / permutation.size);
-    const std::int64_t index =
-        permute(permutation, static_cast<std::uint32_t>(place % permutation.size));
+    const std::int64_t index = shuffled_index(permutation, seed, position_of(counter, position));
     for (std::int64_t first = std::int64_t{threadIdx.x} * kFour; first < row_size;
          first += kRowThreads * kFour) {
         scale_four(data + index * row_size + first, out + row * row_size + first, row_size - first,
                    scale, shift, vector);
+    }
+}
+
+__global__ void __launch_bounds__(kRowThreads)
+    take_shuffled_kernel(const std::uint32_t* data,  // [n, row_size]
+                         std::uint32_t* out,         // [rows, row_size]
+                         std::int64_t row_size, Permutation permutation, std::uint64_t seed,
+                         const std::int64_t* counter,  // [1] or null
+                         std::int64_t position) {
+    const std::int64_t row = blockIdx.x;
+    const std::int64_t index = shuffled_index(permutation, seed, position_of(counter, position));
+    for (std::int64_t i = threadIdx.x; i < row_size; i += blockDim.x) {
+        out[row * row_size + i] = data[index * row_size + i];
     }
 }
 
@@ -92,28 +116,39 @@ __global__ void advance_kernel(Moves moves) {
               static_cast<unsigned long long>(moves.by[threadIdx.x]));
 }
 
+constexpr int kValues = 8;
+constexpr float kNotMeasured = std::numeric_limits<float>::quiet_NaN();
+struct Values {
+    const float* data[kValues];  // [size] each, or null
+    std::int64_t size[kValues];
+    bool of_sigmoid[kValues];
+};
+
+// Block i writes the mean of value i.
 __global__ void __launch_bounds__(kRecordThreads)
-    record_kernel(const float* loss0,    // [1]
-                  const float* loss1,    // [1]
-                  const float* logits0,  // [count]
-                  const float* logits1,  // [count]
-                  float* history,        // [capacity, 4]
-                  std::int64_t count, std::int64_t capacity,
+    record_kernel(Values values,
+                  float* history,  // [capacity, columns]
+                  std::int64_t capacity, std::int64_t columns, std::int64_t column,
                   const std::int64_t* counter,  // [1] or null
                   std::int64_t position) {
-    float sums[2] = {};
-    for (std::int64_t i = threadIdx.x; i < count; i += kRecordThreads) {
-        sums[0] += activate(logits0[i], Activation::sigmoid, 0.0f);
-        sums[1] += activate(logits1[i], Activation::sigmoid, 0.0f);
+    const float* data = values.data[blockIdx.x];
+    const std::int64_t size = values.size[blockIdx.x];  // 0 where there are no data
+    const bool of_sigmoid = values.of_sigmoid[blockIdx.x];
+    float sum = 0.0f;
+    for (std::int64_t i = threadIdx.x; i < size; i += kRecordThreads) {
+        sum += of_sigmoid ? activate(data[i], Activation::sigmoid, 0.0f) : data[i];
     }
-    block_sums<kRecordThreads>(sums);
+    sum = block_sum<kRecordThreads>(sum);
     if (threadIdx.x != 0) return;
-    float* row =
-        history + 4 * (position_of(counter, position) % static_cast<std::uint64_t>(capacity));
-    row[0] = *loss0;
-    row[1] = *loss1;
-    row[2] = sums[0] / static_cast<float>(count);
-    row[3] = sums[1] / static_cast<float>(count);
+    const std::uint64_t row = position_of(counter, position) % static_cast<std::uint64_t>(capacity);
+    float* out = history + static_cast<std::int64_t>(row) * columns + column + blockIdx.x;
+    if (data == nullptr) {
+        *out = kNotMeasured;
+    } else if (size == 1 && !of_sigmoid) {
+        *out = *data;  // every bit of it, of -0 and NaN too
+    } else {
+        *out = sum / static_cast<float>(size);
+    }
 }
 
 // Whether four elements of every row can be read and written in one access each.
@@ -144,6 +179,18 @@ void launch_gather_shuffled(const uint8_t* data, float* out, int64_t n, int64_t 
         counter, position, rows_are_aligned(data, out, row_size));
 }
 
+void launch_take_shuffled(const uint32_t* data, uint32_t* out, int64_t n, int64_t rows,
+                          int64_t row_size, uint64_t seed, const int64_t* counter, int64_t position,
+                          cudaStream_t stream) {
+    if (rows == 0 || row_size == 0) return;
+    launch<take_shuffled_kernel>(
+        {.grid = static_cast<unsigned>(rows),
+         .block = static_cast<unsigned>(row_size <= kWarp ? kWarp : kRowThreads),
+         .stream = stream},
+        data, out, row_size, make_permutation(static_cast<std::uint32_t>(n), seed, 0), seed,
+        counter, position);
+}
+
 void launch_advance(int64_t* counter0, int64_t by0, int64_t* counter1, int64_t by1,
                     int64_t* counter2, int64_t by2, int64_t* counter3, int64_t by3,
                     cudaStream_t stream) {
@@ -151,11 +198,18 @@ void launch_advance(int64_t* counter0, int64_t by0, int64_t* counter1, int64_t b
     launch<advance_kernel>({.grid = 1, .block = kCounters, .stream = stream}, moves);
 }
 
-void launch_record(const float* loss0, const float* loss1, const float* logits0,
-                   const float* logits1, float* history, int64_t count, int64_t capacity,
-                   const int64_t* counter, int64_t position, cudaStream_t stream) {
-    launch<record_kernel>({.grid = 1, .block = kRecordThreads, .stream = stream}, loss0, loss1,
-                          logits0, logits1, history, count, capacity, counter, position);
+void launch_record(const float* value0, const float* value1, const float* value2,
+                   const float* value3, const float* value4, const float* value5,
+                   const float* value6, const float* value7, float* history, Dims8 sizes,
+                   Flags8 of_sigmoid, int64_t count, int64_t capacity, int64_t columns,
+                   int64_t column, const int64_t* counter, int64_t position, cudaStream_t stream) {
+    if (count == 0) return;
+    Values values = {{value0, value1, value2, value3, value4, value5, value6, value7}, {}, {}};
+    std::copy(sizes.begin(), sizes.end(), values.size);
+    std::copy(of_sigmoid.begin(), of_sigmoid.end(), values.of_sigmoid);
+    launch<record_kernel>(
+        {.grid = static_cast<unsigned>(count), .block = kRecordThreads, .stream = stream}, values,
+        history, capacity, columns, column, counter, position);
 }
 
 }  // namespace ge

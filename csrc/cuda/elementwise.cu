@@ -3,8 +3,8 @@
 //   unary   y = op(x)               affine  y = scale x + shift
 //   binary  y = a op b              sum     y[o, i] = scale * the sum of x[o, r, i] over r
 //
-// Elementwise: inputs are strided arrays of four dimensions, where stride 0 repeats; y is
-// contiguous. Dimensions that lie behind one another in all inputs are merged first
+// Elementwise: inputs are strided arrays of up to kMaxRank dimensions, where stride 0 repeats; y
+// is contiguous. Dimensions that lie behind one another in all inputs are merged first
 // (common/dims.h), so that most arrays have one, and a bias or a factor per row makes it two. Where
 // runs of the last one are whole vectors, a thread has four neighbours: one access of 16 bytes for
 // each array, one search for its row. Elsewhere (a transposed view) it has one, so that a warp
@@ -16,11 +16,10 @@
 // multiprocessor; sharing it among more would take memory for their parts.
 #include <algorithm>
 
-#include "common/dims.h"
 #include "common/elementwise.h"
 #include "cuda/kernels.h"
 #include "cuda/reduce.cuh"
-#include "cuda/vector.cuh"
+#include "cuda/strided.cuh"
 
 namespace ge {
 namespace {
@@ -45,51 +44,34 @@ struct Affine {
     __device__ float operator()(const float (&x)[kInputs]) const { return scale * x[0] + shift; }
 };
 
-// Where the inputs of y [shape] lie, after merging.
 template <int kInputs>
-struct Strided {
+struct Inputs {
     const float* data[kInputs];
-    std::int64_t stride[kInputs][4];
-    std::int64_t shape[4];
-    std::int64_t rows;  // of shape[3] elements
+    Strided<kInputs> at;
 };
 
 // Whether four neighbours in y are neighbours, or one and the same, in every input.
 template <int kInputs>
-bool has_vectors(const Strided<kInputs>& x, const float* y) {
-    bool vector = is_aligned16(y) && (x.rows == 1 || x.shape[3] % kFour == 0);
+bool has_vectors(const Inputs<kInputs>& x, const float* y) {
+    bool vector = is_aligned16(y) && x.at.has_whole_runs();
     for (int k = 0; k < kInputs; ++k) {
-        const std::int64_t (&stride)[4] = x.stride[k];
-        const bool lines = stride[3] == 1 && is_aligned16(x.data[k]) && stride[0] % kFour == 0 &&
-                           stride[1] % kFour == 0 && stride[2] % kFour == 0;
-        vector &= stride[3] == 0 || lines;
+        vector &= x.at.stride[k][kRun] == 0 || x.at.has_vectors(k, x.data[k]);
     }
     return vector;
 }
 
-// (A 64-bit division takes the 32-bit way where both numbers fit it: nvcc adds that branch.)
 template <bool kVector, class F>
-__global__ void map_kernel(F f, Strided<F::kInputs> x, float* y) {
+__global__ void map_kernel(F f, const __grid_constant__ Inputs<F::kInputs> x, float* y) {
     constexpr int kElements = kVector ? kFour : 1;
     const std::int64_t i = kElements * thread_number();
-    std::int64_t index[4] = {0, 0, 0, i};
-    if (x.rows > 1) {
-        std::int64_t row = i / x.shape[3];
-        index[3] = i % x.shape[3];
-        index[2] = row % x.shape[2];
-        row /= x.shape[2];
-        index[1] = row % x.shape[1];
-        index[0] = row / x.shape[1];
-    }
-    const std::int64_t left = x.shape[3] - index[3];
-    if (index[0] >= x.shape[0] || left <= 0) return;
+    if (i >= x.at.count) return;
+    std::int64_t offset[F::kInputs];
+    const std::int64_t left = x.at.locate(i, offset);
     float in[kElements][F::kInputs], out[kElements];
 #pragma unroll
     for (int k = 0; k < F::kInputs; ++k) {
-        const float* from = x.data[k];
-#pragma unroll
-        for (int d = 0; d < 4; ++d) from += index[d] * x.stride[k][d];
-        const bool repeats = x.stride[k][3] == 0;
+        const float* from = x.data[k] + offset[k];
+        const bool repeats = x.at.stride[k][kRun] == 0;
         float value[kElements];
         if constexpr (kVector) {
             load_four(value, from, repeats ? 1 : left, true);
@@ -109,27 +91,17 @@ __global__ void map_kernel(F f, Strided<F::kInputs> x, float* y) {
 }
 
 template <class F>
-void map(F f, const float* const (&data)[F::kInputs], Dims (&strides)[F::kInputs], Dims shape,
-         float* y, cudaStream_t stream) {
-    const std::int64_t count = shape[0] * shape[1] * shape[2] * shape[3];
-    if (count == 0) return;
-    merge(shape, strides);
-    Strided<F::kInputs> x{};
-    for (int k = 0; k < F::kInputs; ++k) {
-        x.data[k] = data[k];
-        std::copy_n(strides[k].begin(), 4, x.stride[k]);
-    }
-    std::copy_n(shape.begin(), 4, x.shape);
-    x.rows = count / shape[3];
+void map(F f, const Inputs<F::kInputs>& x, float* y, cudaStream_t stream) {
+    if (x.at.count == 0) return;
     if (has_vectors(x, y)) {
-        launch<map_kernel<true, F>>({.grid = blocks_for(count, kFour * kMapThreads),
+        launch<map_kernel<true, F>>({.grid = blocks_for(x.at.count, kFour * kMapThreads),
                                      .block = kMapThreads,
                                      .stream = stream},
                                     f, x, y);
     } else {
         launch<map_kernel<false, F>>(
-            {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream}, f, x,
-            y);
+            {.grid = blocks_for(x.at.count, kMapThreads), .block = kMapThreads, .stream = stream},
+            f, x, y);
     }
 }
 
@@ -224,22 +196,22 @@ void sum_columns(const float* x, float* y, std::int64_t outer, std::int64_t redu
 
 }  // namespace
 
-void launch_unary(UnaryOp op, const float* x, float* y, Dims shape, Dims x_strides,
+void launch_unary(UnaryOp op, const float* x, float* y, AnyDims shape, AnyDims x_strides,
                   cudaStream_t stream) {
-    Dims strides[] = {x_strides};
-    map(Unary{op}, {x}, strides, shape, y, stream);
+    AnyDims strides[] = {x_strides};
+    map(Unary{op}, {{x}, {shape, strides}}, y, stream);
 }
 
-void launch_binary(BinaryOp op, const float* a, const float* b, float* y, Dims shape,
-                   Dims a_strides, Dims b_strides, cudaStream_t stream) {
-    Dims strides[] = {a_strides, b_strides};
-    map(Binary{op}, {a, b}, strides, shape, y, stream);
+void launch_binary(BinaryOp op, const float* a, const float* b, float* y, AnyDims shape,
+                   AnyDims a_strides, AnyDims b_strides, cudaStream_t stream) {
+    AnyDims strides[] = {a_strides, b_strides};
+    map(Binary{op}, {{a, b}, {shape, strides}}, y, stream);
 }
 
-void launch_affine(const float* x, float* y, Dims shape, Dims x_strides, float scale, float shift,
-                   cudaStream_t stream) {
-    Dims strides[] = {x_strides};
-    map(Affine{scale, shift}, {x}, strides, shape, y, stream);
+void launch_affine(const float* x, float* y, AnyDims shape, AnyDims x_strides, float scale,
+                   float shift, cudaStream_t stream) {
+    AnyDims strides[] = {x_strides};
+    map(Affine{scale, shift}, {{x}, {shape, strides}}, y, stream);
 }
 
 void launch_sum(const float* x, float* y, int64_t outer, int64_t reduced, int64_t inner,

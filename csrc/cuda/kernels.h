@@ -11,7 +11,11 @@
 namespace ge {
 
 #define GE_AND_STREAM(...) (__VA_ARGS__, cudaStream_t stream)
+#ifdef GE_SIMT  // the launchers are a library of their own there
 #define GE_DECLARE(name, signature) void launch_##name GE_AND_STREAM signature;
+#else
+#define GE_DECLARE(name, signature) GE_HIDDEN void launch_##name GE_AND_STREAM signature;
+#endif
 GE_KERNELS(GE_DECLARE)
 #undef GE_DECLARE
 #undef GE_AND_STREAM

@@ -4,8 +4,7 @@
 //
 // Built by nvcc, `launch` starts the kernel on the device and throws when that fails. Built by a
 // host compiler with GE_SIMT, the same line runs the kernel thread by thread (tests/simt/simt.h),
-// so a
-// `.cu` file includes this header and no CUDA header of its own.
+// so a `.cu` file includes this header and no CUDA header of its own.
 #pragma once
 
 #include <cstddef>

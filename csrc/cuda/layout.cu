@@ -8,52 +8,33 @@
 // vectors in both, or x repeats one number, a thread has four neighbours, and one access of 16
 // bytes for each array; elsewhere (odd images joined by channel, a pixel shuffle) it has one.
 //
-// Bound by memory: 8 bytes an element, 4 without x. A scalar copy with three dimensions or more
-// left spends about as long on divisions, to find its place.
-#include <algorithm>
+// Bound by memory: 8 bytes an element, 4 without x.
 #include <utility>
 
-#include "common/dims.h"
 #include "cuda/kernels.h"
-#include "cuda/vector.cuh"
+#include "cuda/strided.cuh"
 
 namespace ge {
 namespace {
 
-constexpr int kRank = 6;
-constexpr int kRun = kRank - 1;  // the dimension that lies in a row
-
 struct Copy {
     const float* x;  // or null
     float* y;
-    std::int64_t shape[kRank], x_stride[kRank], y_stride[kRank];
+    Strided<2> at;  // of x, of y
 };
 
 template <bool kVector>
-__global__ void strided_copy_kernel(Copy copy) {
+__global__ void strided_copy_kernel(const __grid_constant__ Copy copy) {
     constexpr int kElements = kVector ? kFour : 1;
-    const float* from = copy.x;
-    float* to = copy.y;
-    std::int64_t rest = kElements * thread_number();
-    std::int64_t left = 0;  // of the run
-#pragma unroll
-    for (int d = kRun; d >= 0; --d) {
-        const std::int64_t size = copy.shape[d];
-        std::int64_t index = rest;
-        if (rest < size) {  // as in the outermost dimension, which spares its division
-            rest = 0;
-        } else {
-            index = rest % size;
-            rest /= size;
-        }
-        if (d == kRun) left = size - index;
-        from += index * copy.x_stride[d];
-        to += index * copy.y_stride[d];
-    }
-    if (rest > 0) return;
-    const bool repeats = copy.x_stride[kRun] == 0;
+    const std::int64_t i = kElements * thread_number();
+    if (i >= copy.at.count) return;
+    std::int64_t offset[2];
+    const std::int64_t left = copy.at.locate(i, offset);
+    const float* from = copy.x + offset[0];
+    float* to = copy.y + offset[1];
     float values[kElements] = {};
     if constexpr (kVector) {
+        const bool repeats = copy.at.stride[0][kRun] == 0;
         if (copy.x != nullptr) load_four(values, from, repeats ? 1 : left, true);
 #pragma unroll
         for (int j = 1; j < kFour; ++j) values[j] = repeats ? values[0] : values[j];
@@ -64,46 +45,35 @@ __global__ void strided_copy_kernel(Copy copy) {
     }
 }
 
-void order_by_steps(Dims6& shape, Dims6& x_strides, Dims6& y_strides) {
-    for (int end = 1; end < kRank; ++end) {
-        for (int d = end; d > 0 && y_strides[d - 1] < y_strides[d]; --d) {
-            for (Dims6* each : {&shape, &x_strides, &y_strides}) {
+void order_by_steps(AnyDims& shape, AnyDims& x_strides, AnyDims& y_strides) {
+    for (std::size_t end = 1; end < kMaxRank; ++end) {
+        for (std::size_t d = end; d > 0 && y_strides[d - 1] < y_strides[d]; --d) {
+            for (AnyDims* each : {&shape, &x_strides, &y_strides}) {
                 std::swap((*each)[d - 1], (*each)[d]);
             }
         }
     }
 }
 
-// Whether four neighbours of a run are one vector in `array`.
-bool has_vectors(const float* array, const std::int64_t (&stride)[kRank]) {
-    return stride[kRun] == 1 && is_aligned16(array) &&
-           std::all_of(stride, stride + kRun, [](std::int64_t step) { return step % kFour == 0; });
-}
-
 }  // namespace
 
-void launch_strided_copy(const float* x, float* y, Dims6 shape, Dims6 x_strides, Dims6 y_strides,
-                         cudaStream_t stream) {
-    std::int64_t count = 1;
-    for (const std::int64_t size : shape) count *= size;
-    if (count == 0) return;
+void launch_strided_copy(const float* x, float* y, AnyDims shape, AnyDims x_strides,
+                         AnyDims y_strides, cudaStream_t stream) {
     order_by_steps(shape, x_strides, y_strides);
-    Dims6 strides[] = {x == nullptr ? Dims6{} : x_strides, y_strides};
-    merge(shape, strides);
-    Copy copy{x, y, {}, {}, {}};
-    std::copy(shape.begin(), shape.end(), copy.shape);
-    std::copy(strides[0].begin(), strides[0].end(), copy.x_stride);
-    std::copy(strides[1].begin(), strides[1].end(), copy.y_stride);
-    const bool whole = shape[kRun] == count || shape[kRun] % kFour == 0;
-    const bool repeats = copy.x_stride[kRun] == 0;
-    if (whole && has_vectors(y, copy.y_stride) && (repeats || has_vectors(x, copy.x_stride))) {
-        launch<strided_copy_kernel<true>>({.grid = blocks_for(count, kFour * kMapThreads),
+    AnyDims strides[] = {x == nullptr ? AnyDims{} : x_strides, y_strides};
+    const Copy copy{x, y, {shape, strides}};
+    const Strided<2>& at = copy.at;
+    if (at.count == 0) return;
+    const bool repeats = at.stride[0][kRun] == 0;
+    if (at.has_whole_runs() && at.has_vectors(1, y) && (repeats || at.has_vectors(0, x))) {
+        launch<strided_copy_kernel<true>>({.grid = blocks_for(at.count, kFour * kMapThreads),
                                            .block = kMapThreads,
                                            .stream = stream},
                                           copy);
     } else {
         launch<strided_copy_kernel<false>>(
-            {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream}, copy);
+            {.grid = blocks_for(at.count, kMapThreads), .block = kMapThreads, .stream = stream},
+            copy);
     }
 }
 

@@ -35,6 +35,13 @@ __device__ std::int64_t next_update(std::int64_t* steps_done) {
     return update;
 }
 
+// A rate as kernels take it: in memory, or as a number.
+struct Rate {
+    const double* now;  // [1], or null: `number`
+    double number;
+    __device__ double value() const { return rate_of(now, number); }
+};
+
 // Each rule has
 //
 //   kArrays, kWritten  how many arrays it reads, and how many of those, the first, it writes
@@ -45,11 +52,12 @@ struct Adam {
     using Rates = AdamRates;
     std::int64_t* steps_done;  // [1], or null: `step` counts
     std::int64_t step;
-    double lr, beta1, beta2, eps, weight_decay;
+    Rate lr, beta1, beta2;
+    double eps, weight_decay;
 
     __device__ Rates rates() const {
         const std::int64_t t = steps_done == nullptr ? step : next_update(steps_done);
-        return adam_rates(t, lr, beta1, beta2, eps, weight_decay);
+        return adam_rates(t, lr.value(), beta1.value(), beta2.value(), eps, weight_decay);
     }
     __device__ static void update(float (&x)[kArrays], const Rates& with) {
         adam_update(x[0], x[1], x[2], x[3], with);
@@ -61,9 +69,11 @@ struct Sgd {
     struct Rates {
         float lr, momentum;
     };
-    float lr, momentum;
+    Rate lr, momentum;
 
-    __device__ Rates rates() const { return {lr, momentum}; }
+    __device__ Rates rates() const {
+        return {static_cast<float>(lr.value()), static_cast<float>(momentum.value())};
+    }
     __device__ static void update(float (&x)[kArrays], const Rates& with) {
         sgd_update(x[0], x[1], x[2], with.lr, with.momentum);
     }
@@ -73,10 +83,11 @@ struct Ema {
     static constexpr int kArrays = 2, kWritten = 1;  // a, p
     using Rates = float;
     const std::int64_t* steps_done;  // [1]: warm up by it; or null
-    double decay;
+    Rate decay;
 
     __device__ Rates rates() const {
-        return steps_done == nullptr ? ema_share(decay) : ema_share(decay, *steps_done);
+        const double most = decay.value();
+        return steps_done == nullptr ? ema_share(most) : ema_share(most, *steps_done);
     }
     __device__ static void update(float (&x)[kArrays], Rates share) {
         ema_update(x[0], x[1], share);
@@ -158,21 +169,30 @@ void run(const Rule& rule, std::int64_t count, cudaStream_t stream, Array*... da
 }  // namespace
 
 void launch_adam_step(float* param, const float* grad, float* m, float* v, int64_t* steps_done,
-                      int64_t step, int64_t count, double lr, double beta1, double beta2,
+                      int64_t step, int64_t count, const double* lr_now, double lr,
+                      const double* beta1_now, double beta1, const double* beta2_now, double beta2,
                       double eps, double weight_decay, cudaStream_t stream) {
     if (count == 0 && steps_done == nullptr) return;
-    const Adam rule = {steps_done, step, lr, beta1, beta2, eps, weight_decay};
+    const Adam rule = {.steps_done = steps_done,
+                       .step = step,
+                       .lr = {lr_now, lr},
+                       .beta1 = {beta1_now, beta1},
+                       .beta2 = {beta2_now, beta2},
+                       .eps = eps,
+                       .weight_decay = weight_decay};
     run(rule, count, stream, param, m, v, grad);
 }
 
-void launch_sgd_step(float* param, const float* grad, float* velocity, int64_t count, float lr,
-                     float momentum, cudaStream_t stream) {
-    if (count > 0) run(Sgd{lr, momentum}, count, stream, param, velocity, grad);
+void launch_sgd_step(float* param, const float* grad, float* velocity, int64_t count,
+                     const double* lr_now, double lr, const double* momentum_now, double momentum,
+                     cudaStream_t stream) {
+    const Sgd rule = {{lr_now, lr}, {momentum_now, momentum}};
+    if (count > 0) run(rule, count, stream, param, velocity, grad);
 }
 
 void launch_ema_step(float* average, const float* param, const int64_t* steps_done, int64_t count,
-                     double decay, cudaStream_t stream) {
-    if (count > 0) run(Ema{steps_done, decay}, count, stream, average, param);
+                     const double* decay_now, double decay, cudaStream_t stream) {
+    if (count > 0) run(Ema{steps_done, {decay_now, decay}}, count, stream, average, param);
 }
 
 }  // namespace ge

@@ -79,10 +79,8 @@ Program::Program(Program&&) noexcept = default;
 
 std::size_t Program::size() const { return graph_->kernels; }
 
-void Program::run(std::int64_t times, cudaStream_t stream) const {
-    for (std::int64_t i = 0; i < times; ++i) {
-        check_cuda(cudaGraphLaunch(graph_->executable, stream), "cudaGraphLaunch");
-    }
+void Program::replay(cudaStream_t stream) const {
+    check_cuda(cudaGraphLaunch(graph_->executable, stream), "cudaGraphLaunch");
 }
 
 }  // namespace ge

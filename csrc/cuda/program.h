@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -20,7 +19,7 @@ class Program {
     // How many kernels one replay launches.
     std::size_t size() const;
 
-    void run(std::int64_t times, cudaStream_t stream) const;
+    void replay(cudaStream_t stream) const;
 
   private:
     struct Graph;

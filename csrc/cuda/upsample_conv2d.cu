@@ -76,13 +76,6 @@ __global__ void upsample_conv2d_unfold_kernel(
     *to = accumulate ? *to + total : total;
 }
 
-// The transposed convolution that the folded weights belong to.
-ConvMap map_of(const Dims& x, const Dims& weight, const Dims& y, const Dims& window,
-               std::int64_t scale) {
-    const Dims folded = {x[1], y[1], weight[2] + scale - 1, weight[3] + scale - 1};
-    return {x, y, folded, Dims{scale, scale, weight[2] - 1 - window[2], weight[3] - 1 - window[3]}};
-}
-
 Fold fold_of(const Dims& weight, std::int64_t scale) {
     return {static_cast<int>(weight[0]), static_cast<int>(weight[1]), static_cast<int>(weight[2]),
             static_cast<int>(weight[3]), static_cast<int>(scale)};
@@ -104,10 +97,10 @@ void launch_upsample_conv2d_forward(const float* x, const float* weight, const f
                                     float* folded, float* y, Dims x_shape, Dims weight_shape,
                                     Dims y_shape, Dims window, int64_t scale, Activation activation,
                                     float slope, cudaStream_t stream) {
-    const ConvMap map = map_of(x_shape, weight_shape, y_shape, window, scale);
+    const ConvMap map = upsample_map(x_shape, weight_shape, y_shape, window, scale);
     if (map.batch == 0) return;
     launch_fold(weight, folded, weight_shape, scale, stream);
-    conv_spread(map, x, folded, y, {bias, activation, slope}, stream);
+    conv_dgrad(map, x, folded, y, {bias, activation, slope}, stream);
 }
 
 void launch_upsample_conv2d_backward(const float* dy, const float* x, const float* weight,
@@ -116,22 +109,22 @@ void launch_upsample_conv2d_backward(const float* dy, const float* x, const floa
                                      Dims y_shape, Dims window, int64_t scale,
                                      Activation activation, float slope, bool accumulate,
                                      cudaStream_t stream) {
-    const ConvMap map = map_of(x_shape, weight_shape, y_shape, window, scale);
+    const ConvMap map = upsample_map(x_shape, weight_shape, y_shape, window, scale);
     dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, stream);
     if (dx != nullptr && map.batch > 0) {
         launch_fold(weight, folded, weight_shape, scale, stream);
-        conv_gather(map, dy, folded, dx, {}, stream);
+        conv_fprop(map, dy, folded, dx, {}, stream);
     }
     const std::int64_t count =
         weight_shape[0] * weight_shape[1] * weight_shape[2] * weight_shape[3];
     if (dweight != nullptr && count > 0) {
-        conv_weight_gradient(map, dy, x, folded, nullptr, false, stream);
+        conv_wgrad(map, dy, x, folded, nullptr, false, stream);
         launch<upsample_conv2d_unfold_kernel>(
             {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream},
             folded, dweight, fold_of(weight_shape, scale), count, accumulate);
     }
     if (dbias == nullptr) return;
-    conv_channel_sums(dy, dbias, map.batch, map.big.channels, map.big.area(), accumulate, stream);
+    conv_channel_sums(dy, dbias, map.batch, map.big_channels, map.big_area(), accumulate, stream);
 }
 
 }  // namespace ge

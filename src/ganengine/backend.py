@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -23,6 +25,29 @@ IMPLEMENTATIONS = ("native", "reference")
 PRECISIONS = ("tf32", "bf16", "fp32")
 
 _precision = "tf32"
+
+
+def refuse_two_builds(module: ModuleType, package: Path = Path(__file__).parent) -> None:
+    """Raise if another build of a native module lies beside the package's Python files.
+
+    An editable install imports a copy of its own. Where one of the two is older, an edited kernel
+    could be tested in its old build.
+
+    Raises:
+        ImportError: there are two files of this name, with different contents.
+    """
+    used = Path(str(module.__file__))
+    other = package / used.name
+    if used.parent == package or not other.exists() or other.samefile(used):
+        return
+    if other.read_bytes() != used.read_bytes():
+        raise ImportError(
+            f"there are two builds of {module.__name__}: {used} is imported, {other} is not; "
+            "run scripts/dev_build.sh, which makes them one, or remove the second"
+        )
+
+
+refuse_two_builds(_cpu)
 
 # Enough for a tile of 128 x 128 partial sums on each of 132 multiprocessors, for two products.
 _WORKSPACE_BYTES = 32 * 2**20
@@ -45,6 +70,7 @@ def cuda_module() -> ModuleType | None:
         module = importlib.import_module("ganengine._cuda")
     except ImportError:
         return None
+    refuse_two_builds(module)
     return module if module.device_count() > 0 else None
 
 
@@ -190,13 +216,45 @@ def as_array(value: Any) -> Array:
 
 def to_device(array: Array, device: str) -> Array:
     """A copy of ``array`` on ``device`` (``"cpu"`` or ``"cuda"``), or itself if it lives there."""
-    if device not in ("cpu", "cuda"):
+    if not (isinstance(device, str) and device in ("cpu", "cuda")):
         raise ValueError(f"device is {device!r}; it can be 'cpu' or 'cuda'")
     if device_of(array) == device:
         return array
     if device == "cuda":
         return _required_cupy().asarray(array)
     return array.get()
+
+
+def synchronize(device: str) -> None:
+    """Wait until all that was launched on CuPy's current stream is done."""
+    if device == "cuda":
+        _required_cupy().cuda.get_current_stream().synchronize()
+
+
+@contextmanager
+def timed(device: str) -> Iterator[list[float]]:
+    """A block whose seconds are in the list afterwards: on CUDA those of the stream."""
+    taken: list[float] = []
+    if device == "cpu":
+        begun = time.perf_counter()
+        yield taken
+        taken.append(time.perf_counter() - begun)
+        return
+    cuda = _required_cupy().cuda
+    first, last = cuda.Event(), cuda.Event()
+    first.record()
+    yield taken
+    last.record()
+    last.synchronize()
+    taken.append(float(cuda.get_elapsed_time(first, last)) / 1e3)
+
+
+def fill(array: Array, value: float) -> None:
+    """Set every element; on CUDA by a copy, which needs no kernel of CuPy's."""
+    if is_cupy(array):
+        array.set(np.full(array.shape, value, array.dtype))
+    else:
+        array[...] = value
 
 
 def _required_cupy() -> ModuleType:

@@ -1,16 +1,126 @@
-"""Optimisers: each updates a whole network in one elementwise kernel over its flat buffers."""
+"""Optimisers: each updates the networks it was given, a kernel over the flat buffers of each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from ganengine import backend, kernels
+from ganengine import backend, check, kernels
 from ganengine.backend import Array
-from ganengine.kernels import _check as check
 from ganengine.nn.module import Module
+from ganengine.nn.store import ParameterStore, parameter_stores
+from ganengine.schedule import Scheduled, now
+from ganengine.tensor import Tensor
+
+Rate = float | Scheduled
 
 
-class Adam:
+class Optimizer:
+    """What all optimisers share: the flat stores of the modules they are given, and ``minimize``.
+
+    Two optimisers may be given the same module, as an argument of its own to each.
+    """
+
+    def __init__(self, *modules: Module):
+        if not modules:
+            raise ValueError("modules are missing: an optimiser needs at least one network")
+        for number, module in enumerate(modules):
+            if not isinstance(module, Module):
+                got = type(module).__name__
+                raise TypeError(f"modules[{number}] must be a network of ganengine.nn, got {got}")
+            if not module.parameters():
+                raise ValueError(f"modules[{number}] has no parameters: {module!r}")
+            if any(not parameter.requires_grad for parameter in module.parameters()):
+                raise ValueError(f"modules[{number}] is frozen: {module!r}")
+        self._stores = parameter_stores(module.named_parameters() for module in modules)
+        self.device = self._stores[0].values.device
+        for store in self._stores:
+            store.to(self.device)
+        self._zero = backend.to_device(np.zeros(1, "float32"), self.device)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The parameters that are updated."""
+        return [parameter for store in self._stores for parameter in store.parameters]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the parameters."""
+        for parameter in self.parameters:
+            parameter.zero_grad()
+
+    def minimize(self, loss: Tensor) -> None:
+        """One update that lowers ``loss``: its gradients in these networks alone, then a step.
+
+        Args:
+            loss: a scalar. A parameter that it does not depend on has a gradient of zero.
+
+        Raises:
+            ValueError: ``loss`` is no scalar, or depends on no parameter of these networks.
+        """
+        self.zero_grad()
+        loss.backward(inputs=self.parameters)
+        self.step()
+
+    def step(self) -> None:
+        """Update the parameters from the gradients that they have; zero where they have none.
+
+        Raises:
+            ValueError: no parameter has a gradient.
+        """
+        without = [parameter for parameter in self.parameters if parameter.grad is None]
+        if len(without) == len(self.parameters):
+            raise ValueError("no parameter has a gradient: the loss does not depend on any")
+        for parameter in without:
+            zeros = backend.xp(self._zero).broadcast_to(self._zero, (parameter.size,))
+            kernels.unary("copy", zeros, out=parameter.claim_grad_buffer().reshape(-1))
+        start = 0
+        for number, store in enumerate(self._stores):
+            self._update(store, slice(start, start + store.size), number)
+            start += store.size
+
+    def gradients(self) -> list[Array]:
+        """The flat buffers that hold the gradients."""
+        return [store.gradients.flat for store in self._stores]
+
+    def to(self, device: str) -> None:
+        """Move the networks and all state to ``"cpu"`` or ``"cuda"``."""
+        for store in self._stores:
+            store.to(device)
+        self._zero = backend.to_device(self._zero, device)
+        for name, array in self.state().items():
+            setattr(self, name, backend.to_device(array, device))
+        for rate in self._scheduled():
+            rate.to(device)
+        self.device = device
+
+    def arrays(self) -> list[Array]:
+        """All arrays, for capture."""
+        flat = [
+            array for store in self._stores for array in (store.values.flat, store.gradients.flat)
+        ]
+        rates = [array for rate in self._scheduled() for array in rate.arrays()]
+        return [*flat, *self.state().values(), self._zero, *rates]
+
+    def state(self) -> dict[str, Array]:
+        """What a continuation needs besides the networks, by attribute."""
+        raise NotImplementedError
+
+    def _update(self, store: ParameterStore, part: slice, number: int) -> None:
+        """Update store ``number``, whose numbers are ``part`` of the optimiser's own arrays."""
+        raise NotImplementedError
+
+    def _zeros(self) -> Array:
+        """An array of zeros with a number for each number in the stores."""
+        zeros = backend.aligned_empty(sum(store.size for store in self._stores) * 4)
+        zeros[...] = 0
+        return backend.to_device(zeros.view("float32"), self.device)
+
+    def _scheduled(self) -> Iterator[Scheduled]:
+        yield from (value for value in vars(self).values() if isinstance(value, Scheduled))
+
+
+class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1), with the bias correction of the paper.
 
     ``g <- g + weight_decay p``,
@@ -18,96 +128,97 @@ class Adam:
     ``p <- p - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)``.
 
     Args:
-        network: its parameters are updated in place.
+        modules: networks, whose parameters are updated in place.
         lr: learning rate.
         beta1, beta2: decay of the moments.
         eps: added to the denominator.
         weight_decay: of an L2 penalty on all parameters.
-    """
 
-    state_names = ("m", "v", "steps")  # of arrays(), in checkpoints
+    ``lr``, ``beta1`` and ``beta2`` are numbers or :class:`ganengine.Scheduled`.
+
+    Raises:
+        TypeError, ValueError: a module or a rate does not fit, or modules hold only a part of what
+            another optimiser stores together.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import Adam, Tensor, nn
+        >>> layer, x = nn.Dense(2, 1), Tensor(np.eye(2, dtype="float32"))
+        >>> optimizer = Adam(layer, lr=0.1)
+        >>> for _ in range(100):
+        ...     optimizer.minimize((layer(x) ** 2).mean())
+        >>> bool(abs(layer(x).numpy()).max() < 0.1)
+        True
+    """
 
     def __init__(
         self,
-        network: Module,
-        *,
-        lr: float = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
+        *modules: Module,
+        lr: Rate = 1e-3,
+        beta1: Rate = 0.9,
+        beta2: Rate = 0.999,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        self.network = network
-        self.lr = check.number("lr", lr, low=0.0)
-        self.beta1 = check.number("beta1", beta1, low=0.0, high=1.0, open_high=True)
-        self.beta2 = check.number("beta2", beta2, low=0.0, high=1.0, open_high=True)
+        self.lr = _rate("lr", lr)
+        self.beta1 = _rate("beta1", beta1, below=1.0)
+        self.beta2 = _rate("beta2", beta2, below=1.0)
         self.eps = check.number("eps", eps, low=0.0)
         self.weight_decay = check.number("weight_decay", weight_decay, low=0.0)
-        parameters = network.flat()[0].flat
-        self.m = _zeros_like(parameters)
-        self.v = _zeros_like(parameters)
-        self.steps_done = backend.to_device(np.zeros(1, "int64"), network.device)
+        super().__init__(*modules)
+        self.m, self.v = self._zeros(), self._zeros()
+        steps = np.zeros(len(self._stores), "int64")  # done, of each store
+        self.steps = backend.to_device(steps, self.device)
 
-    def step(self) -> None:
-        """Update the parameters from their gradients."""
-        parameters, gradients = _flat(self.network)
+    def state(self) -> dict[str, Array]:
+        return {"m": self.m, "v": self.v, "steps": self.steps}
+
+    def _update(self, store: ParameterStore, part: slice, number: int) -> None:
         kernels.adam_step(
-            parameters,
-            gradients,
-            self.m,
-            self.v,
-            self.steps_done,
-            lr=self.lr,
-            beta1=self.beta1,
-            beta2=self.beta2,
+            store.values.flat,
+            store.gradients.flat,
+            self.m[part],
+            self.v[part],
+            self.steps[number : number + 1],
+            lr=now(self.lr),
+            beta1=now(self.beta1),
+            beta2=now(self.beta2),
             eps=self.eps,
             weight_decay=self.weight_decay,
         )
 
-    def arrays(self) -> list[Array]:
-        """All state, for capture and checkpoints."""
-        return [self.m, self.v, self.steps_done]
 
-
-class SGD:
+class SGD(Optimizer):
     """Stochastic gradient descent with momentum: ``u <- momentum u + g``, ``p <- p - lr u``.
 
     Args:
-        network: its parameters are updated in place.
+        modules: networks, whose parameters are updated in place.
         lr: learning rate.
         momentum: in [0, 1).
+
+    Both rates are numbers or :class:`ganengine.Scheduled`.
     """
 
-    state_names = ("velocity",)  # of arrays(), in checkpoints
+    def __init__(self, *modules: Module, lr: Rate, momentum: Rate = 0.0):
+        self.lr = _rate("lr", lr)
+        self.momentum = _rate("momentum", momentum, below=1.0)
+        super().__init__(*modules)
+        self.velocity = self._zeros()
 
-    def __init__(self, network: Module, *, lr: float, momentum: float = 0.0):
-        self.network = network
-        self.lr = check.number("lr", lr, low=0.0)
-        self.momentum = check.number("momentum", momentum, low=0.0, high=1.0, open_high=True)
-        self.velocity = _zeros_like(network.flat()[0].flat)
+    def state(self) -> dict[str, Array]:
+        return {"velocity": self.velocity}
 
-    def step(self) -> None:
-        """Update the parameters from their gradients."""
-        parameters, gradients = _flat(self.network)
-        kernels.sgd_step(parameters, gradients, self.velocity, lr=self.lr, momentum=self.momentum)
-
-    def arrays(self) -> list[Array]:
-        """All state, for capture and checkpoints."""
-        return [self.velocity]
-
-
-def _flat(network: Module) -> tuple[Array, Array]:
-    """Parameters and gradients; every parameter must have a gradient, for all are updated."""
-    for name, parameter in network.named_parameters():
-        if parameter.grad is None:
-            raise ValueError(f"{name} has no gradient: backward did not reach it")
-    parameters, gradients, _ = network.flat()
-    return parameters.flat, gradients.flat
+    def _update(self, store: ParameterStore, part: slice, number: int) -> None:
+        kernels.sgd_step(
+            store.values.flat,
+            store.gradients.flat,
+            self.velocity[part],
+            lr=now(self.lr),
+            momentum=now(self.momentum),
+        )
 
 
-def _zeros_like(flat: Array) -> Array:
-    if backend.is_cupy(flat):
-        return backend.xp(flat).zeros_like(flat)
-    zeros = backend.aligned_empty(flat.nbytes).view("float32")
-    zeros[...] = 0.0
-    return zeros
+def _rate(name: str, value: Rate, below: float = float("inf")) -> Rate:
+    if isinstance(value, Scheduled):
+        return value
+    return check.number(name, value, low=0.0, high=below, open_high=below < float("inf"))

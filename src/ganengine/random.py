@@ -6,7 +6,7 @@ import numpy as np
 
 from ganengine import backend, kernels
 from ganengine.backend import Array, Shape
-from ganengine.kernels._launch import recorder
+from ganengine.launch import recorder
 from ganengine.reference.random import Offset
 
 _WORDS_PER_BLOCK = 4  # numbers that one Philox block gives
@@ -24,11 +24,18 @@ class Counter:
 
     def __init__(self, device: str = "cpu"):
         self.value = backend.to_device(np.zeros(1, "int64"), device)
-        self._taken = 0  # by the program that is being captured
 
     def arrays(self) -> list[Array]:
         """The state, for capture and checkpoints."""
         return [self.value]
+
+    def state(self) -> dict[str, Array]:
+        """What a continuation needs, by name."""
+        return {"value": self.value}
+
+    def to(self, device: str) -> None:
+        """Move the number to ``"cpu"`` or ``"cuda"``."""
+        self.value = backend.to_device(self.value, device)
 
     def take(self, count: int) -> Offset:
         """Use ``count`` places; returns the first, as kernels take it."""
@@ -37,15 +44,7 @@ class Counter:
             start = int(self.value[0])
             kernels.advance((self.value, count))
             return start
-        if self._taken == 0:
-            active.at_end(self._finish)
-        skip = self._taken
-        self._taken += count
-        return self.value, skip
-
-    def _finish(self) -> tuple[Array, int]:
-        taken, self._taken = self._taken, 0
-        return self.value, taken
+        return self.value, active.take(self.value, count)
 
 
 class Generator:
@@ -73,6 +72,15 @@ class Generator:
     def arrays(self) -> list[Array]:
         """The state, for capture and checkpoints."""
         return self.blocks.arrays()
+
+    def state(self) -> dict[str, Array]:
+        """What a continuation needs, by name."""
+        return {"blocks": self.blocks.value}
+
+    def to(self, device: str) -> None:
+        """Move the counter to ``"cpu"`` or ``"cuda"``, and draw there from now on."""
+        self.blocks.to(device)
+        self.device = device
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> Array:
         """Numbers uniform on [low, high), float32."""

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from numbers import Real
 from typing import Any
 
 from ganengine import backend, kernels
 from ganengine.backend import Array, Shape
-from ganengine.tape import Gradients, Node, Pass, Rule, recording, walk_back
+from ganengine.kernels.elementwise_program import filled
+from ganengine.tape import (
+    DELIVERED,
+    ONE,
+    Gradients,
+    Landing,
+    Mark,
+    Node,
+    Pass,
+    Rule,
+    recording,
+    walk_back,
+)
 
 Scalar = int | float
 Axis = int | tuple[int, ...] | None
@@ -30,7 +43,7 @@ class Tensor:
         Tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_grad", "data", "grad_buffer", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_grad", "data", "grad_buffer", "node", "requires_grad", "store")
 
     # NumPy must leave ``array + tensor`` to Tensor.__radd__.
     __array_ufunc__ = None
@@ -41,6 +54,7 @@ class Tensor:
             raise TypeError(f"data must be float32, got {self.data.dtype}")
         self.requires_grad = requires_grad
         self.node = node
+        self.store: Any = None  # that data and grad_buffer are views of, if there is one
         self.grad_buffer: Array | None = None
         self._grad: Array | None = None
 
@@ -84,6 +98,9 @@ class Tensor:
         kind, index = self.data.__dlpack_device__()
         return kind, index
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return Tensor(self.data.copy(), requires_grad=self.requires_grad)
+
     def __len__(self) -> int:
         return len(self.data)
 
@@ -125,16 +142,15 @@ class Tensor:
                 if self._grad is None
                 else kernels.binary("add", self._grad, gradient.data)
             )
-        elif self.claim_grad_buffer():
-            kernels.binary("add", self.grad_buffer, gradient.data, out=self.grad_buffer)
+        elif self._grad is None:
+            kernels.unary("copy", gradient.data, out=self.claim_grad_buffer())
         else:
-            kernels.unary("copy", gradient.data, out=self.grad_buffer)
+            kernels.binary("add", self.grad_buffer, gradient.data, out=self.grad_buffer)
 
-    def claim_grad_buffer(self) -> bool:
-        """Make the buffer this tensor's gradient; whether it already held one to add to."""
-        filled = self._grad is not None
+    def claim_grad_buffer(self) -> Array:
+        """Make the buffer, into which the caller writes, this tensor's gradient."""
         self._grad = self.grad_buffer
-        return filled
+        return self.grad_buffer
 
     # Operations
 
@@ -149,9 +165,11 @@ class Tensor:
         return _binary("subtract", self, other, lambda dy: (dy, -dy))
 
     def __mul__(self, other: Tensor | Scalar) -> Tensor:
-        if not isinstance(other, Tensor):
-            return affine(self, other, 0.0)
-        return _binary("multiply", self, other, lambda dy: (dy * other, dy * self))
+        if isinstance(other, Tensor):
+            return _binary("multiply", self, other, lambda dy: (dy * other, dy * self))
+        if isinstance(other, Real):
+            return affine(self, float(other), 0.0)
+        return NotImplemented  # a scheduled number knows how
 
     def __truediv__(self, other: Tensor | Scalar) -> Tensor:
         if not isinstance(other, Tensor):
@@ -205,12 +223,14 @@ class Tensor:
 
     def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """The sum over all elements, or over some axes."""
-        return self._reduce(axis, keepdims, 1.0)
+        y = kernels.sum(self.data, axis=axis, keepdims=keepdims)
+        return make(y, (self,), lambda dy, _: (self._spread(dy, axis),))
 
     def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         """The mean over all elements, or over some axes."""
         count = prod(self.shape[a] for a in self._axes(axis))
-        return self._reduce(axis, keepdims, 1.0 / count if count else float("nan"))
+        y = kernels.mean(self.data, axis=axis, keepdims=keepdims)
+        return make(y, (self,), lambda dy, _: (self._spread(dy * (1.0 / count), axis),))
 
     def reshape(self, *shape: int) -> Tensor:
         """The same elements in another shape; one size may be -1."""
@@ -239,12 +259,11 @@ class Tensor:
         named = (axis,) if isinstance(axis, int) else axis
         return tuple(a % max(self.ndim, 1) for a in named)
 
-    def _reduce(self, axis: Axis, keepdims: bool, scale: float) -> Tensor:
-        y = kernels.sum(self.data, axis=axis, keepdims=keepdims)
+    def _spread(self, dy: Tensor, axis: Axis) -> Tensor:
+        """The gradient in a sum over axes, for each element that went into it."""
         axes = self._axes(axis)
         kept = [1 if a in axes else size for a, size in enumerate(self.shape)]
-        total = make(y, (self,), lambda dy, _: (dy.reshape(*kept).broadcast_to(self.shape),))
-        return total if scale == 1.0 else total * scale
+        return dy.reshape(*kept).broadcast_to(self.shape)
 
 
 def make(data: Array, inputs: tuple[Tensor, ...], rule: Rule, *, takes_one: bool = False) -> Tensor:
@@ -252,6 +271,13 @@ def make(data: Array, inputs: tuple[Tensor, ...], rule: Rule, *, takes_one: bool
     if recording() and any(tensor.requires_grad for tensor in inputs):
         return Tensor(data, requires_grad=True, node=Node(inputs, rule, takes_one))
     return Tensor(data)
+
+
+def landed(landing: Landing, *arrays: Array | None) -> list[Tensor | Mark | None]:
+    """What a rule returns for gradients that a kernel wrote where ``landing`` says."""
+    if landing.out is not None:
+        return [DELIVERED] * len(arrays)
+    return [None if array is None else Tensor(array) for array in arrays]
 
 
 def affine(x: Tensor, scale: Scalar, shift: Scalar) -> Tensor:
@@ -318,15 +344,15 @@ def grad(
     return [gradients[id(tensor)] for tensor in inputs]
 
 
-def _seed(output: Tensor, gradient: Tensor | None, inputs: Sequence[Tensor]) -> Tensor | None:
+def _seed(output: Tensor, gradient: Tensor | None, inputs: Sequence[Tensor]) -> Tensor | Mark:
     if gradient is None:
         if output.size != 1:
             raise ValueError(
                 f"output has shape {output.shape}; only a scalar has a gradient without `gradient`"
             )
         if output.node and output.node.takes_one and all(each is not output for each in inputs):
-            return None
-        return affine(output.detach(), 0.0, 1.0)
+            return ONE
+        return Tensor(filled(output.shape, 1.0, like=output.data))
     if gradient.shape != output.shape:
         raise ValueError(f"gradient must have shape {output.shape}, got {gradient.shape}")
     return gradient

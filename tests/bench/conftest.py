@@ -1,38 +1,29 @@
 """A small problem, and its training step in float64 NumPy with every gradient written by hand."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from twins.classic import ClassicProblem
+from twins.layers import Layer
+from twins.problem import Noise, Rates
 
-from ganengine.bench.layers import Layer
-from ganengine.bench.problem import Problem
-from ganengine.recipes import Recipe
+from ganengine.gan.find import Source
 
 PIXELS, LATENT, HIDDEN, BATCH, STEPS = 20, 6, 9, 8, 4
 
 
 @pytest.fixture
 def make_toy():
-    """Builds a problem without the engine; keywords change the recipe."""
+    """Builds a problem without the engine; keywords change the step or Adam's rates."""
 
-    def make(*, batch_norm=False, dropout=0.0, **changes):
+    def make(*, batch_norm=False, dropout=0.0, noise="uniform", **changes):
         rng = np.random.default_rng(5)
-        settings = {
-            "latent_size": LATENT,
-            "latent": "uniform",
-            "image_shape": (1, 4, 5),
-            "flat": True,
-            "batch_size": BATCH,
-            "real_label": 0.9,
-            "same_noise": True,
-            "lr": 3e-3,
-            "beta1": 0.9,
-            **changes,
-        }
-
-        def build(rng):
-            raise AssertionError("a toy has no networks of this engine")
-
-        recipe = Recipe("toy", "", build, build, **settings)
+        adam = Rates(lr=3e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0)
+        adam = adam._replace(
+            **{name: changes.pop(name) for name in Rates._fields if name in changes}
+        )
         generator = [_dense(rng, LATENT, HIDDEN, "leaky_relu"), _dense(rng, HIDDEN, PIXELS, "tanh")]
         if batch_norm:
             norm = Layer(
@@ -53,22 +44,36 @@ def make_toy():
         discriminator.insert(1, Layer("activation", "sigmoid"))
         if dropout:
             discriminator.insert(1, Layer("dropout", rate=dropout))
-        g_batch = recipe.g_batch_size or BATCH
+        g_batch, same_noise = changes.get("g_batch", BATCH), changes.get("same_noise", True)
         d_noise, g_noise = (
             rng.uniform(-1, 1, (STEPS, count, LATENT)).astype("float32")
             for count in (BATCH, g_batch)
         )
-        return Problem(
-            recipe=recipe,
-            seed=0,
-            generator=tuple(generator),
-            discriminator=tuple(discriminator),
-            images=rng.integers(0, 256, (STEPS * BATCH + 11, PIXELS), dtype=np.uint8),
-            d_noise=d_noise,
-            g_noise=d_noise if recipe.same_noise else g_noise,
+        problem = ClassicProblem(
+            source=Source(Path("toy.py"), b""),
+            settings={},
+            rows=STEPS * BATCH + 11,
             check_losses=np.zeros((STEPS, 2), "float32"),
             check_spread=np.zeros(STEPS),
+            generator=tuple(generator),
+            discriminator=tuple(discriminator),
+            g_adam=adam,
+            d_adam=adam,
+            noise=Noise(noise, LATENT),
+            image_shape=(PIXELS,),
+            batch_size=BATCH,
+            g_batch=g_batch,
+            value_range=(-1.0, 1.0),
+            images=rng.integers(0, 256, (STEPS * BATCH + 11, PIXELS), dtype=np.uint8),
+            real_label=0.9,
+            ema_decay=None,
+            minimax=False,
+            same_noise=same_noise,
+            separate_updates=False,
+            d_noise=d_noise,
+            g_noise=d_noise if same_noise else g_noise,
         )
+        return replace(problem, **changes)
 
     return make
 
@@ -78,33 +83,33 @@ def numpy_losses():
     """d_loss and g_loss of each step of a problem's check, (steps, 2), in float64."""
 
     def losses(problem):
-        recipe, batch = problem.recipe, problem.recipe.batch_size
+        batch = problem.batch_size
         generator, discriminator = _Network(problem.generator), _Network(problem.discriminator)
         rows = []
         noises = problem.d_noise.astype("float64"), problem.g_noise.astype("float64")
         for s, (d_noise, g_noise) in enumerate(zip(*noises, strict=True)):
-            low, high = recipe.value_range
+            low, high = problem.value_range
             pixels = problem.images[s * batch : (s + 1) * batch]
             real = pixels / 255.0 * (high - low) + low
             fake = generator.forward(d_noise)[-1]
             gradients, d_loss = None, 0.0
-            for images, label in ((real, recipe.real_label), (fake, 0.0)):
+            for images, label in ((real, problem.real_label), (fake, 0.0)):
                 outputs = discriminator.forward(images)
                 loss, dlogits = _bce(outputs[-1], label)
                 part = discriminator.backward(outputs, dlogits)[1]
                 gradients = part if gradients is None else _add(gradients, part)
                 d_loss += loss
-                if recipe.separate_updates:
-                    discriminator.adam(part, recipe)
-            if not recipe.separate_updates:
-                discriminator.adam(gradients, recipe)
+                if problem.separate_updates:
+                    discriminator.adam(part, problem.d_adam)
+            if not problem.separate_updates:
+                discriminator.adam(gradients, problem.d_adam)
             g_outputs = generator.forward(g_noise)
             outputs = discriminator.forward(g_outputs[-1])
-            saturating = recipe.loss == "minimax"
+            saturating = problem.minimax
             loss, dlogits = _bce(outputs[-1], 0.0 if saturating else 1.0)
             sign = -1.0 if saturating else 1.0
             dfake = discriminator.backward(outputs, sign * dlogits)[0]
-            generator.adam(generator.backward(g_outputs, dfake)[1], recipe)
+            generator.adam(generator.backward(g_outputs, dfake)[1], problem.g_adam)
             rows.append([d_loss, sign * loss])
         return np.array(rows)
 
@@ -178,16 +183,16 @@ class _Network:
             gradients.insert(0, gradient)
         return dy, gradients
 
-    def adam(self, gradients, recipe):
+    def adam(self, gradients, rates):
         self.t += 1
-        b1, b2 = recipe.beta1, recipe.beta2
+        b1, b2 = rates.beta1, rates.beta2
         for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
             for k in p:
-                gradient = g[k] + recipe.weight_decay * p[k]
+                gradient = g[k] + rates.weight_decay * p[k]
                 m[k] = b1 * m[k] + (1 - b1) * gradient
                 v[k] = b2 * v[k] + (1 - b2) * gradient**2
                 unbiased_m, unbiased_v = m[k] / (1 - b1**self.t), v[k] / (1 - b2**self.t)
-                p[k] = p[k] - recipe.lr * unbiased_m / (np.sqrt(unbiased_v) + recipe.eps)
+                p[k] = p[k] - rates.lr * unbiased_m / (np.sqrt(unbiased_v) + rates.eps)
 
 
 def _activate(z, layer):

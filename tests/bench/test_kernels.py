@@ -5,13 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+import kernel_cases
 import pytest
+from conv_layers import LAYERS
+from kernel_cases import GROUPS, Bench
 
 from ganengine import backend, kernels
-from ganengine.bench import kernel_cases, peak
-from ganengine.bench.contestants import package_version
-from ganengine.bench.convolutions import LAYERS
-from ganengine.bench.kernel_cases import GROUPS, Bench
+from ganengine.bench import peak
+from ganengine.bench.environment import package_version
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "kernels.py"
 

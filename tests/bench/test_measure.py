@@ -6,16 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from twins import classic
+from twins.contestants import FOLDER
 
-import ganengine
-from ganengine import recipes
-from ganengine.bench import contestants, measure
-from ganengine.bench.contestants import ENGINE, Variant
+from ganengine.bench import measure
 from ganengine.bench.measure import CheckError, Entry, check
 from ganengine.bench.problem import make_problem
+from ganengine.bench.variant import ENGINE, Variant
 from ganengine.bench.worker import Worker, WorkerError
-
-SOURCE = os.path.dirname(os.path.dirname(ganengine.__file__))
+from ganengine.gan.find import read, recipe, system_in
 
 MODULE = """
 import os, sys, time
@@ -46,34 +45,30 @@ class Step:
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
+def fake(tmp_path):
     """Makes variants of a framework whose step is the module above."""
     (tmp_path / "fake_step.py").write_text(MODULE)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([SOURCE, str(tmp_path)]))
 
     def make(name="fake", **options):
-        return Variant("torch", name, "fake_step", "Step", options)
+        return Variant("torch", name, "fake_step", "Step", options, "1.2")
 
+    make.folders = [str(tmp_path), FOLDER]
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def problem():
-    return make_problem(recipes.get("mlp-128"), images=500)
+    return classic.make(recipe("mlp-128")(), images=500)
 
 
 @pytest.fixture
-def measure_against(fake, monkeypatch):
+def measure_against(fake, problem, monkeypatch):
     """Measures with fake variants in PyTorch's place, briefly."""
-    monkeypatch.setattr(measure, "missing_package", lambda framework: None)
-    monkeypatch.setattr(measure, "framework_version", lambda framework: "1.2")
     monkeypatch.setattr(measure, "_PEAK_SECONDS", 0.002)
 
-    def run(*variants, rounds=3):
-        monkeypatch.setattr(measure, "variants", lambda *_, **__: list(variants))
-        return measure.measure(
-            recipes.get("mlp-128"), ["torch"], rounds=rounds, seconds=0.002, threads=1, images=500
-        )
+    def run(*variants, rounds=3, problem=problem, **options):
+        brief = {"rounds": rounds, "seconds": 0.002, "threads": 1, "folders": fake.folders}
+        return measure.measure(problem, variants, **brief, **options)
 
     return run
 
@@ -94,7 +89,8 @@ def test_other_losses_are_refused_with_the_first_step_that_differs(problem, step
     losses = problem.check_losses.astype("float64")
     losses[step, 1] += wrong
     with pytest.raises(
-        CheckError, match=rf"jax \(way\) has .* in step {step + 1}, this engine has"
+        CheckError,
+        match=rf"jax \(way\) has d_loss, g_loss = .* in step {step + 1}, this engine has",
     ):
         check(problem, [entry(problem.check_losses), entry(losses)])
 
@@ -127,7 +123,7 @@ def test_a_lower_precision_that_was_made_use_of_is_left_out(problem):
         {"beta1": 0.89},
         {"beta2": 0.9},
         {"eps": 1e-4},
-        {"loss": "minimax"},
+        {"minimax": True},
         {"value_range": (0.0, 1.0)},
         {"same_noise": False},
     ],
@@ -188,25 +184,62 @@ def test_no_time_is_given_where_the_losses_differ(measure_against, fake):
         measure_against(fake(factor=1.01))
 
 
-def test_a_framework_that_is_not_installed_is_said_to_be_so(monkeypatch):
-    monkeypatch.setattr(contestants, "package_version", lambda package: None)
-    monkeypatch.setattr(measure, "_PEAK_SECONDS", 0.002)
-    result = measure.measure(
-        recipes.get("mlp-128"), ["keras"], rounds=1, seconds=0.001, threads=1, images=500
-    )
+def test_who_does_not_take_part_is_in_the_result(measure_against):
+    result = measure_against(rounds=1, left_out={"keras": "keras is not installed"})
     assert result["left_out"] == {"keras": "keras is not installed"}
     assert [c["framework"] for c in result["contestants"]] == ["ganengine"]
 
 
-def test_bad_requests():
-    with pytest.raises(ValueError, match="against is 'mxnet'"):
-        measure.measure(recipes.get("mlp-128"), ["mxnet"], images=500)
+ODD = """
+from dataclasses import dataclass
+from ganengine import Adam, System, every, nn
+
+@dataclass
+class Odd(System):
+    lr: float = 1e-3
+
+    def build(self):
+        self.network = nn.Sequential(nn.Dense(3, 3, rng=self.rng()))
+        self.optimizer = Adam(self.network, lr=self.lr)
+
+    def train_step(self):
+        loss = (self.network(self.normal(4, 3)) ** 2).mean()
+        self.optimizer.minimize(loss)
+        return {"loss": loss}
+"""
+LAZY = """
+    @every(3)
+    def now_and_then(self):
+        self.optimizer.minimize((self.network(self.normal(4, 3)) ** 2).mean())
+"""
+
+
+@pytest.mark.parametrize(("more", "flops"), [("", 2 * 4 * 9 * 2), (LAZY, None)])
+def test_any_system_is_timed_alone(measure_against, tmp_path, more, flops):
+    (tmp_path / "odd.py").write_text(ODD + more)
+    system = system_in(read(tmp_path / "odd.py"))(lr=0.5)
+    result = measure_against(problem=make_problem(system))
+    assert result["recipe"] == "odd"
+    assert result["settings_of_system"] == {"lr": 0.5}
+    assert result["settings"]["batch_size"] is None
+    assert result["check"] is None
+    assert result["flops_per_step"] == flops
+    assert (result["fraction_of_peak"] is None) == (flops is None)
+    (own,) = result["contestants"]
+    assert ("gflops" in own) == (flops is not None)
+    assert own["step_ms"]["median"] > 0
+    assert set(result["memory_bytes"]) == {"data", "state", "step"}
+    assert result["memory_bytes"]["data"] == 0
+    assert 4 * 4 * 12 <= result["memory_bytes"]["state"] < 1000
+
+
+def test_bad_requests(problem):
     with pytest.raises(ValueError, match="threads is 9999"):
-        measure.measure(recipes.get("mlp-128"), [], threads=9999, images=500)
+        measure.measure(problem, threads=9999)
 
 
 def test_a_silent_contestant_is_given_up(fake, problem):
-    worker = Worker(fake(fail="hang"), problem, [0], timeout=20.0)
+    worker = Worker(fake(fail="hang"), problem, [0], folders=fake.folders, timeout=60.0)
     worker.timeout = 0.2
     with pytest.raises(WorkerError, match="no answer within"):
         worker.run(3)
@@ -216,7 +249,7 @@ def test_a_silent_contestant_is_given_up(fake, problem):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process")
 def test_a_contestant_is_bound_to_its_processors(problem):
     one = min(os.sched_getaffinity(0))
-    worker = Worker(ENGINE, problem, [one])
+    worker = Worker(ENGINE, problem, [one], folders=[FOLDER])
     try:
         assert os.sched_getaffinity(worker.process_id) == {one}
         assert worker.peak(0.01) > 1e8

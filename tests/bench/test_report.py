@@ -40,6 +40,7 @@ def result():
         "flops_per_step": 222_003_200,
         "peak_gflops": {"median": 200.0, "max": 250.0},
         "fraction_of_peak": {"of_median": 0.5, "of_highest": 0.4},
+        "memory_bytes": {"data": 2**21, "state": 2**20, "step": 2**19},
         "left_out": {"keras": "tensorflow is not installed"},
         "contestants": [
             score("ganengine", "captured step", 2.0),
@@ -67,10 +68,20 @@ def test_the_table_shows_everyone(result):
         "2.50 times as fast as PyTorch at its best (eager)",
         "no g++",
         "tensorflow is not installed",
-        "50% of the measured peak of 200 GFLOP/s",
+        "100 GFLOP/s, 50% of the measured peak of 200 (40% of its highest, 250)",
+        "2.0 MiB of data, 1.0 MiB of state and 0.5 MiB for what a step makes",
     ):
         assert part in text
     assert "other work was running" not in text
+
+
+def test_this_engine_alone(result):
+    result["contestants"] = result["contestants"][:1]
+    result["flops_per_step"] = result["fraction_of_peak"] = result["settings"]["batch_size"] = None
+    text = text_of(result)
+    assert "engine = 1" not in text
+    assert "batch" not in text
+    assert "the step needs is not known" in text
 
 
 def test_a_busy_machine_is_said_to_be_so(result):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 
 import ganengine
 from ganengine.data import drawn_digits
+
+from .small_gan import SMALL
 
 SOURCE = Path(ganengine.__file__).parents[1]
 
@@ -60,6 +63,36 @@ class CommandLine:
 @pytest.fixture
 def ganengine_in(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[str, str]]:
+    """As ``ganengine_in``, in this process: much faster, for what starts no second one."""
+    from ganengine.cli import _app
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANENGINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+
+    def run(*arguments: object, code: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["ganengine", *map(str, arguments)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            with pytest.raises(SystemExit) as ended:
+                _app.run()
+        output, errors = capsys.readouterr()
+        assert (ended.value.code or 0) == code, (output, errors)
+        return output, errors
+
+    return run
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A user's file with a GAN, where commands run."""
+    path = tmp_path / "small.py"
+    path.write_text(SMALL)
+    return path
 
 
 @pytest.fixture(scope="session")

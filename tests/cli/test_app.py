@@ -28,7 +28,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_help(ganengine_in) -> None:
     output, _ = ganengine_in("-h")
-    for command in ("mnist", "train", "sample", "export", "bench", "doctor"):
+    for command in ("mnist", "train", "recipes", "new", "sample", "export", "bench", "doctor"):
         assert re.search(rf"│ {command} +\w+", output)
 
 
@@ -38,6 +38,17 @@ def test_help(ganengine_in) -> None:
         (("train", "nope"), 1, "error: there is no recipe 'nope'"),
         (("train", "mnist", "--steps", "0"), 2, "--steps"),
         (("train", "mnist", "--device", "tpu"), 2, "--device"),
+        (("train", "mnist", "--keep", "2000000"), 2, "--keep"),
+        (("train",), 1, "nothing given to train; the recipes are mnist, "),
+        (("recipes", "mnits"), 1, "no recipe 'mnits'; did you mean mnist?"),
+        (("recipes", "nope.py"), 1, "nope.py: cannot be read (No such file or directory)"),
+        (("new", "a.txt"), 1, "its name must end in .py"),
+        (("new", "x/a.py"), 1, "there is no folder x"),
+        (("new", "a.py", "--from", "mpl-128"), 1, "did you mean mlp-128"),
+        (("train", "mnist", "--file", "a.py"), 1, "are for a run that goes on, with --resume"),
+        (("sample", ".", "-n", "10001", "--out", "a.png"), 1, "up to 10,000 images"),
+        (("export", ".", "--onnx", "a.onnx", "--input-shape", "1,a"), 1, "--input-shape 1,a"),
+        (("export", ".", "--onnx", "a.onnx", "--input-shape", "1,-8"), 1, "at least 1"),
         (("sample", "nowhere", "--out", "a.png"), 1, "error: nowhere holds no run"),
         (("sample", ".", "--out", "a.jpg"), 1, "its name must end in .png or .npy"),
         (("sample", ".", "--out", "x/a.png"), 1, "there is no folder x"),

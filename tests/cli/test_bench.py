@@ -1,48 +1,53 @@
 """``ganengine bench`` in a process of its own, on a tiny data set."""
 
 import json
-from operator import le
+from pathlib import Path
 
 import pytest
 
-BRIEF = ("--repeats", 2, "--seconds", 0.01, "--images", 500, "--threads", 1, "--quick")
+BRIEF = ("--repeats", 2, "--seconds", 0.01, "--images", 500, "--threads", 1)
+DENSE = Path(__file__).parents[2] / "bench" / "systems" / "wgan_gp_dense.py"
 
 
 @pytest.mark.parametrize(
-    ("framework", "name"), [("torch", "PyTorch"), ("jax", "JAX"), ("keras", "Keras")]
+    ("system", "name"), [("mlp-128", "mlp-128"), (DENSE, "wgan-gp-dense"), ("cgan", "cgan")]
 )
-def test_a_framework_is_timed(ganengine_in, tmp_path, framework, name) -> None:
-    package = "tensorflow" if framework == "keras" else framework
-    pytest.importorskip(package, reason=f"{package} is not installed")
-    output, errors = ganengine_in(
-        "bench", "mlp-128", "--against", framework, "--json", "result.json", *BRIEF
-    )
+def test_a_step_is_timed(ganengine_in, tmp_path, system, name) -> None:
+    settings = ("--set", "batch_size=10", "--set", "lr=1e-5", "--json", "result.json")
+    output, errors = ganengine_in("bench", system, *settings, *BRIEF)
     result = json.loads((tmp_path / "result.json").read_text())
-    assert set(result["best"]) == {"ganengine", framework}
-    tolerance = result["check"]["tolerance"]
-    for contestant in result["contestants"]:
-        assert all(map(le, contestant["loss_differences"], tolerance))
-    assert f"times as fast as {name}" in output
+    assert result["recipe"] == name
+    assert result["settings_of_system"]["lr"] == 1e-5
+    assert result["settings"]["batch_size"] == 10
+    assert set(result["best"]) == {"ganengine"}
+    assert result["flops_per_step"] > 0
+    assert f"{name}: one training step, batch 10" in output
+    assert "of the measured peak" in output
+    assert "MiB of data" in output
     assert "round 2 of 2" in errors
 
 
-def test_this_engine_alone(ganengine_in, tmp_path) -> None:
+def test_the_result_is_drawn(ganengine_in, tmp_path) -> None:
     pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
-    output, _ = ganengine_in("bench", "mnist", "--against", "", "--plot", "a.png", *BRIEF, code=1)
-    assert output == ""
-    more = ("--images", 1000)
-    output, _ = ganengine_in("bench", "mnist", "--against", "", "--plot", "a.png", *BRIEF, *more)
+    output, _ = ganengine_in("bench", "mnist", "--plot", "a.png", *BRIEF)
     assert "captured step" in output
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_data_of_the_users(ganengine_in, tmp_path) -> None:
+    ganengine_in("bench", "mlp-128", "--data", "drawn", "--json", "result.json", *BRIEF)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["memory_bytes"]["data"] > 500 * 784  # more than the made-up 500 images
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (("nope",), "there is no recipe 'nope'"),
-        (("mlp-128", "--against", "mxnet"), "against is 'mxnet'; it can be torch, jax, keras"),
+        (("mlp-128", "--set", "lr=x"), "lr=x: expected"),
         (("mlp-128", "--json", "x/a.json"), "there is no folder x"),
         (("mlp-128", "--plot", "a.gif"), "its name must end in .svg or .png"),
+        (("mlp-128", "--threads", 9999), "threads is 9999"),
     ],
 )
 def test_a_bad_request_is_refused_at_once(ganengine_in, tmp_path, arguments, reason) -> None:

@@ -84,11 +84,11 @@ def test_data(monkeypatch) -> None:
     def load(name: str, **options: object) -> Dataset:
         assert options == {"allow_download": False, "progress": False}
         if name == "mnist":
-            return Dataset(name, np.zeros((3, 1, 2, 2), np.uint8), None, "somewhere")
+            return Dataset(name, {"image": np.zeros((3, 1, 2, 2), np.uint8)}, "somewhere")
         raise DataNotFoundError("nowhere")
 
     monkeypatch.setattr("ganengine.data.load", load)
-    mnist, fashion = doctor._data()
+    mnist, fashion, _ = doctor._data()
     assert mnist == ("data: mnist", True, "3 images: somewhere", "")
     assert not fashion.found
     assert "--data fashion-mnist" in fashion.cure
@@ -99,4 +99,20 @@ def test_damaged_data(monkeypatch) -> None:
         raise DataError("file.gz: truncated")
 
     monkeypatch.setattr("ganengine.data.load", load)
-    assert {finding.words for finding in doctor._data()} == {"damaged: file.gz: truncated"}
+    *damaged, _ = doctor._data()
+    assert {finding.words for finding in damaged} == {"damaged: file.gz: truncated"}
+
+
+def test_the_cache(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("ganengine.data.load", lambda name, **options: fail())
+    monkeypatch.setenv("GANENGINE_CACHE", str(tmp_path))
+    *_, cache = doctor._data()
+    assert cache == ("cache", True, str(tmp_path), "")
+    monkeypatch.setattr("ganengine.data.cache_note", lambda: "set GANENGINE_CACHE")
+    *_, cache = doctor._data()
+    assert not cache.found
+    assert cache.cure == "set GANENGINE_CACHE"
+
+
+def fail() -> Dataset:
+    raise DataNotFoundError("nowhere")

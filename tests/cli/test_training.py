@@ -49,9 +49,11 @@ def test_a_run(whole) -> None:
 
 def test_its_config(whole, digits) -> None:
     config = json.loads((whole[0] / "config.json").read_text())
-    assert config["recipe"]["name"] == "mlp-128"
-    assert config["data"]["spec"] == str(digits)
-    assert config["data"]["fallback_reason"] is None
+    assert config["system"] == "mlp-128"
+    assert config["settings"]["lr"] == 1e-3
+    assert config["file"] is config["code"] is None
+    assert config["data"]["data"]["spec"] == str(digits)
+    assert config["data"]["data"]["fallback_reason"] is None
     assert {name: config[name] for name in ("seed", "steps", "keep", "checkpoint_every")} == {
         "seed": 3,
         "steps": 200,
@@ -60,7 +62,7 @@ def test_its_config(whole, digits) -> None:
     }
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_goes_on_to_the_same_bytes(
     ganengine_in, tmp_path, whole, digits, number
 ) -> None:
@@ -115,8 +117,8 @@ def test_the_demo_without_mnist(ganengine_in, tmp_path) -> None:
     assert "DRAWN DIGITS" in output
     assert all(len(line) <= 100 for line in output.splitlines() if line.startswith("│"))
     config = json.loads((tmp_path / "runs/mnist/config.json").read_text())
-    assert config["data"]["spec"] == "drawn"
-    assert "cannot find the train split of MNIST" in config["data"]["fallback_reason"]
+    assert config["data"]["data"]["spec"] == "drawn"
+    assert "cannot find the train split of MNIST" in config["data"]["data"]["fallback_reason"]
     _, errors = ganengine_in("mnist", "--steps", 2, "--data", "mnist", code=1)
     assert "error: cannot find the train split of MNIST" in errors
     assert "What to do: " in errors

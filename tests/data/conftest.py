@@ -116,10 +116,10 @@ def mirrored(
         values = write_split(folder, split, seed=len(split), count=300)
         for name, array in zip(download.FILES[split], values, strict=True):
             files[name] = (folder / f"{name}.gz").read_bytes()
-            digests[name] = idx.md5(array)
+            digests[name] = idx.checksum(array)
             web.answers[f"/two/{name}.gz"] = files[name]
     source = replace(
-        download.SOURCES["mnist"], mirrors=(f"{web.url}/one/", f"{web.url}/two/"), md5=digests
+        download.SOURCES["mnist"], mirrors=(f"{web.url}/one/", f"{web.url}/two/"), checksums=digests
     )
     monkeypatch.setitem(download.SOURCES, "mnist", source)
     return files

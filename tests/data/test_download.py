@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import os
+import socket
 import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from ganengine.data import DataError, download, idx
-from ganengine.data.download import FILES, SOURCES, cache_dir, fetch
+from ganengine.data.download import FILES, SOURCES, fetch
 
 IMAGES, LABELS = FILES["train"]
 
@@ -50,18 +52,22 @@ def speaks_nonsense(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"nonsense\r\n\r\n")
 
 
+unpacks_too_much = gzip.compress(b"\0\0\x08\x01\0\x20\0\0" + bytes(1 << 21))
+
+
 FAULTS = [
     pytest.param(None, "HTTP 404", id="not found"),
     pytest.param(stays_silent, "timed out", id="silent"),
     pytest.param(breaks_off, "closed after 102 of 1,000 bytes", id="breaks off"),
     pytest.param(promises_too_much, "offers 1,099,511,627,776 bytes", id="promises too much"),
     pytest.param(sends_too_much, "sends more than", id="sends too much"),
+    pytest.param(unpacks_too_much, "expected at most", id="unpacks too much"),
     pytest.param(speaks_nonsense, "nonsense", id="no HTTP"),
     pytest.param(b"<html>log in first</html>", "looks like a web page", id="web page"),
     pytest.param(b"\x1f\x8b" + bytes(50), "damaged or cut short", id="bad gzip"),
     pytest.param(
         gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab"),
-        r"md5 is [0-9a-f]{32}, expected [0-9a-f]{32}",
+        r"it is sha256:[0-9a-f]{64}, expected sha256:[0-9a-f]{64}",
         id="other content",
     ),
 ]
@@ -69,7 +75,7 @@ FAULTS = [
 
 @pytest.fixture(autouse=True)
 def _small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "MAX_DOWNLOAD_BYTES", 1 << 20)
+    monkeypatch.setattr(download, "MAX_BYTES", 1 << 20)
 
 
 @pytest.mark.parametrize(("fault", "message"), FAULTS)
@@ -92,6 +98,57 @@ def test_when_every_mirror_fails_the_error_names_each(web, mirrored, cache, faul
         assert f"{web.url}/{mirror}/{IMAGES}.gz: " in str(error.value)
     assert ".part" not in str(error.value)
     assert files_in(cache) == []
+
+
+def sends_drops(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    drip(handler, b"x")
+
+
+def sends_a_long_header(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Header: ")
+    drip(handler, b"x")
+
+
+def drip(handler: BaseHTTPRequestHandler, drop: bytes) -> None:
+    """A byte now and then, so that the server is never silent for long."""
+    with contextlib.suppress(OSError):  # the client hangs up
+        for _ in range(100):
+            handler.wfile.write(drop)
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("fault", [sends_drops, sends_a_long_header])
+def test_a_download_ends_in_time(web, mirrored, cache, fault) -> None:
+    for mirror in ("one", "two"):
+        web.answers[f"/{mirror}/{IMAGES}.gz"] = fault
+    with pytest.raises(
+        DataError, match=r"one/.* took longer than 1 s in all; .*two/.* took longer"
+    ):
+        fetch(SOURCES["mnist"], "train", progress=False, deadline=0.6)
+    assert files_in(cache) == []
+    assert web.asked == [f"/one/{IMAGES}.gz"]  # there was no time for another
+
+
+def test_a_name_server_that_dawdles(mirrored, cache, monkeypatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: time.sleep(4))
+    with pytest.raises(DataError, match="took longer than"):
+        fetch(SOURCES["mnist"], "train", progress=False, deadline=0.5)
+
+
+def test_what_killed_downloads_left_is_removed(mirrored, cache) -> None:
+    folder = cache / "mnist"
+    folder.mkdir(parents=True)
+    old, new = (folder / f".{IMAGES}.gz.{word}.part" for word in ("aaaaaaaa", "bbbbbbbb"))
+    other = folder / "somebody-elses.part"
+    for path in (old, new, other):
+        path.write_bytes(b"some bytes")
+        os.utime(path, (1e9, 1e9))
+    os.utime(new)
+    fetch(SOURCES["mnist"], "train", progress=False)
+    assert files_in(cache) == sorted([new.name, other.name, f"{IMAGES}.gz", f"{LABELS}.gz"])
 
 
 def test_a_server_that_is_not_there(cache) -> None:
@@ -170,24 +227,21 @@ def test_a_cache_that_cannot_be_written_is_named(mirrored, tmp_path, monkeypatch
         fetch(SOURCES["mnist"], "train", progress=False)
 
 
-def test_cache_dir(monkeypatch, tmp_path) -> None:
-    monkeypatch.setenv("GANENGINE_CACHE", "/a")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    monkeypatch.setenv("HOME", "/c")
-    assert cache_dir() == Path("/a")
-    monkeypatch.delenv("GANENGINE_CACHE")
-    assert cache_dir() == Path("/b/ganengine")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_dir() == Path("/c/.cache/ganengine")
-
-
 def test_the_sources_are_complete() -> None:
     every = {name for pair in FILES.values() for name in pair}
-    digests = [digest for source in SOURCES.values() for digest in source.md5.values()]
+    digests = [digest for source in SOURCES.values() for digest in source.checksums.values()]
     assert len(set(digests)) == len(digests) == 8
     for name, source in SOURCES.items():
         assert source.name == name
-        assert set(source.md5) == every
+        assert set(source.checksums) == every
+
+
+PUBLISHED_MD5 = {  # by those who made MNIST, before SHA-256 was usual
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
 
 
 @pytest.mark.usefixtures("real_mnist")
@@ -198,5 +252,7 @@ def test_the_checksums_of_mnist_are_right(monkeypatch) -> None:
         for name, path in zip(names, paths, strict=True):
             content = path.read_bytes()
             plain = gzip.decompress(content) if path.suffix == ".gz" else content
-            assert idx.md5(idx.read(path)) == SOURCES["mnist"].md5[name]
+            found = f"sha256:{hashlib.sha256(plain).hexdigest()}"
+            assert found == idx.checksum(idx.read(path)) == SOURCES["mnist"].checksums[name]
+            assert hashlib.md5(plain).hexdigest() == PUBLISHED_MD5[name]
             np.testing.assert_array_equal(idx.read(path).ravel()[-9:], list(plain[-9:]))

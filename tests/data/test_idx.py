@@ -44,8 +44,10 @@ def test_what_is_written_is_read(tmp_path: Path, shape: tuple[int, ...], suffix:
 def test_the_bytes_are_the_published_layout(file: Path) -> None:
     idx.write(file, IMAGES)
     assert file.read_bytes() == PLAIN
-    assert idx.md5(IMAGES) == hashlib.md5(PLAIN).hexdigest()
-    assert idx.md5(IMAGES.transpose(2, 1, 0)) != idx.md5(IMAGES)
+    for kind in ("sha256", "md5"):
+        expected = hashlib.new(kind, PLAIN).hexdigest()
+        assert idx.checksum(IMAGES, kind) == f"{kind}:{expected}"
+    assert idx.checksum(IMAGES.transpose(2, 1, 0)) != idx.checksum(IMAGES)
 
 
 def test_the_same_values_give_the_same_compressed_file(tmp_path: Path) -> None:

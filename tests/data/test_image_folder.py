@@ -101,16 +101,6 @@ def test_a_folder_without_images(tmp_path) -> None:
         load(tmp_path)
 
 
-def test_links_are_followed_but_not_in_circles(tmp_path) -> None:
-    save(tmp_path / "elsewhere" / "1.png", colour(4, 4))
-    (tmp_path / "set").mkdir()
-    save(tmp_path / "set" / "0.png", colour(4, 4))
-    (tmp_path / "set" / "linked").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "set")
-    (tmp_path / "set" / "self").symlink_to(tmp_path / "set")
-    assert len(load(tmp_path / "set")) == 2
-
-
 # What becomes of an image
 
 

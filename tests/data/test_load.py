@@ -102,7 +102,7 @@ def test_the_places_of_a_name_in_their_order(
     own = tmp_path / "own"
     monkeypatch.setenv("GANENGINE_DATA", str(own))
     downloaded = load("mnist", progress=False)
-    assert idx.md5(downloaded.images[:, 0]) == download.SOURCES["mnist"].md5[IMAGES]
+    assert idx.checksum(downloaded.images[:, 0]) == download.SOURCES["mnist"].checksums[IMAGES]
     assert str(cache) in downloaded.source
     assert "checksum as published" in downloaded.source
 

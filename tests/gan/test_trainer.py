@@ -1,184 +1,152 @@
-"""The trainer: capture equals eager, resume equals going on, and it learns."""
+"""The trainer: its history, samples, state and order of the data, and that it learns."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from systems import DIGITS, Small, bits
 
-from ganengine import GAN, _cpu, backend, nn, recipes
+from ganengine import Adam, Scheduled, System, Tensor, Trainer, every, nn
 from ganengine.data import drawn_digits
-from ganengine.recipes import Recipe
-
-DIGITS = drawn_digits(600, seed=5).images
+from ganengine.gan import trainer as trainer_module
 
 
-def small(**changes: object) -> Recipe:
-    """A recipe with every moving part (noise, dropout, batch norm, averaging), small and quick."""
-
-    def generator(rng: np.random.Generator) -> nn.Sequential:
-        return nn.Sequential(
-            nn.Dense(8, 24, bias=False, rng=rng),
-            nn.BatchNorm(24, activation="relu"),
-            nn.Dense(24, 784, activation="tanh", rng=rng),
-        )
-
-    def discriminator(rng: np.random.Generator) -> nn.Sequential:
-        return nn.Sequential(
-            nn.Dense(784, 24, activation="leaky_relu", rng=rng),
-            nn.Dropout(0.3),
-            nn.Dense(24, 1, rng=rng),
-        )
-
-    settings = {"flat": True, "batch_size": 16, "ema_decay": 0.9, "epochs": 1, "latent_size": 8}
-    return Recipe(
-        name="small",
-        summary="for tests",
-        generator=generator,
-        discriminator=discriminator,
-        **{**settings, **changes},
-    )
-
-
-def gan(recipe: Recipe | None = None, seed: int = 3, device: str = "cpu") -> GAN:
-    result = GAN(recipe or small(), seed=seed, device=device)
-    result.attach(DIGITS)
-    return result
-
-
-def bits(trained: GAN) -> dict[str, bytes]:
-    return {name: array.tobytes() for name, array in trained.state_dict().items()}
-
-
-VARIANTS = {
-    "separate noise": small(),
-    "same noise": small(same_noise=True),
-    "two discriminator steps": small(d_steps=2),
-    "minimax": small(loss="minimax", ema_decay=None),
-    "uniform": small(latent="uniform", real_label=0.9),
-}
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_captured_steps_equal_eager_steps_bit_for_bit(variant: str, device: str) -> None:
-    captured, eager = (gan(VARIANTS[variant], device=device) for _ in range(2))
-    history = captured.train(4)
-    for _ in range(4):
-        eager._step()
-    assert bits(captured) == bits(eager)
-    np.testing.assert_array_equal(history, backend.to_device(eager.history, "cpu")[:4])
-
-
-@pytest.mark.cuda_only
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_device_trains_as_the_cpu_does(variant: str, device: str) -> None:
-    """The same noise, dropout and batches in each bit, and so the same losses but for rounding."""
-    there, here = gan(VARIANTS[variant], device=device), gan(VARIANTS[variant])
-    for ours, theirs in zip(there.step_inputs(), here.step_inputs(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_allclose(there.train(5), here.train(5), rtol=2e-3, atol=2e-3)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_resume_equals_going_on_bit_for_bit(variant: str, device: str) -> None:
-    whole, first = (gan(VARIANTS[variant], device=device) for _ in range(2))
-    expected = whole.train(9)
-    first.train(4)
-    second = gan(VARIANTS[variant], seed=3, device=device)
-    second.load_state_dict(first.state_dict())
-    assert second.step == 4
-    np.testing.assert_array_equal(second.train(5), expected[4:])
-    assert bits(second) == bits(whole)
-
-
-def test_the_number_of_threads_changes_no_bit() -> None:
-    before = _cpu.thread_count()
-    results = []
-    try:
-        for threads in (1, 2, 3):
-            _cpu.set_thread_count(threads)
-            trained = gan(recipes.get("mnist"))
-            trained.train(3)
-            results.append(bits(trained))
-    finally:
-        _cpu.set_thread_count(before)
-    assert results[0] == results[1] == results[2]
+def trainer(seed: int = 3, device: str = "cpu", **settings: object) -> Trainer:
+    return Trainer(Small(**settings), DIGITS, seed=seed, device=device)
 
 
 def test_seeds_matter() -> None:
-    first, same, other = gan(seed=1), gan(seed=1), gan(seed=2)
+    first, same, other = trainer(seed=1), trainer(seed=1), trainer(seed=2)
     for trained in (first, same, other):
         trained.train(2)
     assert bits(first) == bits(same)
     assert bits(first) != bits(other)
 
 
-def test_a_shared_noise_batch_saves_one_generator_pass() -> None:
-    shared, separate = gan(small(same_noise=True)).program, gan(small()).program
-    assert len(shared) == len(separate) - 4  # noise, dense, norm, dense
-
-
-def test_a_step_is_few_kernels() -> None:
-    assert len(gan(recipes.get("mlp-128")).program) == 24
-
-
 def test_history_reaches_past_the_device_buffer(device: str) -> None:
-    trained = gan(small(batch_size=2), device=device)
-    history = trained.train(1100)
-    again = gan(small(batch_size=2), device=device)
-    pieces = np.concatenate([again.train(n) for n in (500, 600)])
+    trained, again = trainer(device=device, batch_size=2), trainer(device=device, batch_size=2)
+    history = trained.train_rows(1100)
+    pieces = np.concatenate([again.train_rows(n) for n in (500, 600)])
     np.testing.assert_array_equal(history, pieces)
     assert np.isfinite(history).all()
+    assert len(np.unique(history[:, 0])) > 1000  # a row of its own for each step
 
 
-def test_step_inputs_are_what_the_step_draws() -> None:
-    trained = gan(replace(small(same_noise=True), ema_decay=None))
-    images, noise = trained.step_inputs()
-    again, _ = trained.step_inputs()
-    np.testing.assert_array_equal(images, again)  # looking changes nothing
-    trained.train(1)
-    np.testing.assert_array_equal(trained._batch[:16], images)
-    assert noise.shape == (16, 8)
-    next_images, next_noise = trained.step_inputs()
-    assert not np.array_equal(next_images, images)
-    assert not np.array_equal(next_noise, noise)
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_how_long_a_stretch_is_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    expected = trainer().train_rows(40)
+    monkeypatch.setattr(trainer_module, "_SECONDS", seconds)
+    trained = trainer()
+    stretches = []
+    run = trained.program.run
+    monkeypatch.setattr(trained.program, "run", lambda n: (stretches.append(n), run(n)))
+    np.testing.assert_array_equal(trained.train_rows(40), expected)
+    assert stretches == ([1] * 40 if seconds == 0.0 else [40])
+
+
+def test_metrics_have_names() -> None:
+    trained, same = trainer(), trainer()
+    assert trained.columns == ("d_loss", "g_loss", "d_real", "d_fake")
+    assert trained.probabilities == {"d_real", "d_fake"}
+    assert trained.occasional == frozenset()
+    named, rows = trained.train(3), same.train_rows(3)
+    assert list(named) == list(trained.columns)
+    for column, name in enumerate(trained.columns):
+        np.testing.assert_array_equal(named[name], rows[:, column])
+    for name in trained.probabilities:
+        assert ((named[name] > 0) & (named[name] < 1)).all()
+    assert trained.train(0)["d_loss"].shape == (0,)
+
+
+@dataclass
+class Ramp(System):
+    """Reads a number off each of the images it sees."""
+
+    batch_size: int = 16
+
+    image_shape = (1, 1, 1)
+
+    def build(self) -> None:
+        self.network = nn.Dense(1, 1, rng=self.rng())
+        self.optimizer = Adam(self.network)
+        self.real = self.loader("image", batch_size=self.batch_size, value_range=(0.0, 255.0))
+
+    def train_step(self) -> dict[str, object]:
+        seen = self.real.next().image
+        self.optimizer.minimize(self.network(seen.reshape(self.batch_size, 1)).mean())
+        return {f"image_{n}": Tensor(seen.data[n]) for n in range(self.batch_size)}
 
 
 def test_each_epoch_visits_each_image_once() -> None:
     count = 48
-    ramp = np.zeros((count, 1, 28, 28), "uint8")
-    ramp[:, 0, 0, 0] = np.arange(count)
-    trained = GAN(small(), seed=0)
-    trained.attach(ramp)
-    for _ in range(2):
-        seen = []
-        for _ in range(count // 16):
-            trained.train(1)
-            pixel = (trained._batch[:16, 0] + 1) * 127.5
-            seen.extend(np.rint(pixel).astype(int))
-        assert sorted(seen) == list(range(count))
+    ramp = np.arange(count, dtype="uint8").reshape(count, 1, 1, 1)
+    trained = Trainer(Ramp(), ramp, seed=0)
+    assert trained.steps_per_epoch == 3
+    orders = [trained.train_rows(3).ravel().astype(int) for _ in range(3)]
+    for order in orders:
+        assert sorted(order) == list(range(count))
+    assert not np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[1], orders[2])
+
+
+def test_an_epoch_of_a_classic_gan_visits_each_image_once() -> None:
+    trained = trainer()
+    seen = []
+    draw = trained.system.real.next
+
+    def watched(**out: object) -> object:
+        batch = draw(**out)
+        seen.extend(batch.image.numpy().copy())
+        return batch
+
+    trained.system.real.next = watched
+    trained.run_eagerly(75)
+    pixels = np.rint((np.array(seen) + 1) * 127.5).astype("uint8")
+    assert len(pixels) == 1200
+    for epoch in (pixels[:600], pixels[600:]):
+        assert sorted(map(bytes, epoch)) == sorted(map(bytes, DIGITS.images))
 
 
 def test_sampling_is_reproducible_and_leaves_training_alone(device: str) -> None:
-    trained, undisturbed = gan(device=device), gan(device=device)
+    trained, undisturbed = trainer(device=device), trainer(device=device)
     trained.train(2)
     samples = trained.sample(5, seed=9)
     np.testing.assert_array_equal(samples, trained.sample(5, seed=9))
     assert not np.array_equal(samples, trained.sample(5, seed=10))
-    assert not np.array_equal(samples, trained.sample(5, seed=9, averaged=False))
     assert samples.shape == (5, 1, 28, 28)
     assert samples.min() >= 0 <= samples.max() <= 1
+    raw = trained.sample(5, seed=9, raw=True)
+    assert raw.min() < 0
+    np.testing.assert_array_equal(samples, np.clip((raw + 1) / 2, 0, 1))
     trained.train(2)
     undisturbed.train(4)
     assert bits(trained) == bits(undisturbed)
 
 
-def test_the_average_follows_the_generator() -> None:
-    trained = gan(small(ema_decay=0.5))
-    start = trained.generator.flat()[0].flat.copy()
-    trained.train(1)
-    # The decay is min(0.5, (1 + n) / (10 + n)) after n steps: the average is young and runs along.
-    expected = start + 0.9 * (trained.generator.flat()[0].flat - start)
-    np.testing.assert_allclose(trained.average.flat()[0].flat, expected, atol=1e-6)
+def test_samples_are_the_averaged_generators() -> None:
+    trained = trainer()
+    trained.train(3)
+    averaged = trained.sample(4)
+    twin = trainer()
+    state = trained.state_dict()
+    for name in twin.system.generator.state():
+        state[f"generator.{name}"] = state[f"average.{name}"]
+    twin.load_state_dict(state)
+    twin.system.ema_decay = None  # sample from the network itself
+    np.testing.assert_array_equal(twin.sample(4), averaged)
+    trained.system.ema_decay = None
+    assert not np.array_equal(trained.sample(4), averaged)
+
+
+def test_many_samples_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = trainer()
+    monkeypatch.setattr(trainer_module, "_BATCH", 7)
+    parts = list(trained.sample_parts(20, seed=1))
+    assert [len(part) for part in parts] == [7, 7, 6]
+    np.testing.assert_array_equal(np.concatenate(parts), trained.sample(20, seed=1))
+    assert trained.sample(0).shape == (0, 1, 28, 28)
 
 
 def frechet(samples: np.ndarray, data: np.ndarray) -> float:
@@ -192,25 +160,96 @@ def frechet(samples: np.ndarray, data: np.ndarray) -> float:
 
 
 def test_training_brings_the_samples_closer_to_the_data(device: str) -> None:
-    trained = GAN(recipes.get("mnist"), seed=0, device=device)
-    trained.attach(drawn_digits(2000, seed=1).images)
+    trained = Trainer("mnist", drawn_digits(2000, seed=1), seed=0, device=device)
+    trained.system.ema_decay = None  # whose average is not the generator's own yet
     data = drawn_digits(500, seed=2).images / 255.0
-    before = frechet(trained.sample(500, averaged=False), data)
+    before = frechet(trained.sample(500), data)
     trained.train(250)
-    after = frechet(trained.sample(500, averaged=False), data)
+    after = frechet(trained.sample(500), data)
     assert after < 0.5 * before
 
 
-def test_bad_data_and_states_are_refused() -> None:
-    trained = GAN(small())
-    with pytest.raises(RuntimeError, match="attach"):
-        trained.train(1)
-    with pytest.raises(TypeError, match="uint8, got float64"):
-        trained.attach(DIGITS / 255.0)
-    with pytest.raises(ValueError, match=r"\(N, 1, 28, 28\)"):
-        trained.attach(DIGITS[:, :, :14])
+def test_states_that_do_not_fit_change_nothing() -> None:
+    trained = trainer()
     state = trained.state_dict()
-    with pytest.raises(ValueError, match=r"missing \['noise'\]"):
-        trained.load_state_dict({k: v for k, v in state.items() if k != "noise"})
-    with pytest.raises(ValueError, match="noise"):
-        trained.load_state_dict({**state, "noise": np.zeros(2, "int64")})
+    assert {"noise.blocks", "real.position", "steps_done", "d_optimizer.m"} <= set(state)
+    trained.train(1)
+    before = bits(trained)
+    without = {name: array for name, array in state.items() if name != "noise.blocks"}
+    for bad, message in (
+        (without, r"missing noise\.blocks, unknown nothing"),
+        ({**state, "x": state["noise.blocks"]}, "missing nothing, unknown x"),
+        ({**state, "noise.blocks": np.zeros(2, "int64")}, r"'noise\.blocks'.* int64 \(1,\)"),
+        ({**state, "noise.blocks": np.zeros(1, "int32")}, "got int32"),
+        ({}, "and 22 more"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            trained.load_state_dict(bad)
+        assert bits(trained) == before
+        assert trained.step == 1
+    trained.load_state_dict(state)
+    assert trained.step == 0
+
+
+def test_a_state_is_a_copy() -> None:
+    trained = trainer()
+    state = trained.state_dict()
+    before = {name: array.copy() for name, array in state.items()}
+    trained.train(2)
+    for name, array in state.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@dataclass
+class Interrupted(Small):
+    lr: float = 1e-2
+
+    def make_optimizer(self, network: nn.Module) -> Adam:
+        return Adam(network, lr=Scheduled(lambda step: self.lr / (1 + step // 3)))
+
+    @every(2)
+    def again(self) -> None:
+        self.d_optimizer.minimize(self.discriminator(self.real.next().image.reshape(16, -1)).mean())
+
+
+def interrupted(step: int, at: str, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    """A trainer that Ctrl-C ended at a step: before its replay, after it, or before its phases."""
+    trained = Trainer(Interrupted(), DIGITS, seed=3)
+    monkeypatch.setattr(trainer_module, "_SECONDS", 0.0)
+    original = {"run": trained.program.run, "_run_phases": trained._run_phases}
+
+    def run(times: int) -> None:
+        if trained.step == step and at == "before":
+            raise KeyboardInterrupt
+        original["run"](times)
+        if trained.step == step and at == "after":
+            raise KeyboardInterrupt
+
+    def phases() -> None:
+        if trained.step == step + 1 and at == "phases":
+            raise KeyboardInterrupt
+        original["_run_phases"]()
+
+    monkeypatch.setattr(trained.program, "run", run)
+    monkeypatch.setattr(trained, "_run_phases", phases)
+    with pytest.raises(KeyboardInterrupt):
+        trained.train(9)
+    monkeypatch.undo()
+    return trained
+
+
+@pytest.mark.parametrize("at", ["before", "after", "phases"])
+@pytest.mark.parametrize("step", [0, 3, 4])
+def test_an_interrupted_training_goes_on_bit_for_bit(
+    at: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Trainer(Interrupted(), DIGITS, seed=3)
+    whole.train(9)
+    stopped = interrupted(step, at, monkeypatch)
+    assert stopped.step == step + (at != "before")
+    resumed = Trainer(Interrupted(), DIGITS, seed=3)
+    resumed.load_state_dict(stopped.state_dict())
+    for trained in (stopped, resumed):
+        trained.train(9 - trained.step)
+        assert trained.step == 9
+        assert bits(trained) == bits(whole)

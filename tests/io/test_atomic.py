@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from ganengine.io.atomic import atomic_file, remove_leftovers
@@ -38,3 +40,27 @@ def test_leftovers_of_the_killed_are_removed_and_nothing_else(tmp_path) -> None:
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a", ".hidden", "b.part"}
+
+
+def test_exclusive_takes_no_other_files_place(tmp_path) -> None:
+    path = tmp_path / "a"
+    with atomic_file(path, exclusive=True) as file:
+        file.write(b"first")
+    with pytest.raises(FileExistsError), atomic_file(path, exclusive=True) as file:
+        file.write(b"second")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_exclusive_where_there_are_no_hard_links(tmp_path, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    test_exclusive_takes_no_other_files_place(tmp_path)
+
+
+def test_a_failed_write_names_the_file(tmp_path) -> None:
+    path = tmp_path / "a"
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"), atomic_file(path):
+        raise OSError(errno.ENOSPC, "No space left on device")

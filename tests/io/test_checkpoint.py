@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ganengine.io import CheckpointError, checkpoint
@@ -33,8 +34,9 @@ def path(tmp_path):
 
 def rewrite_entry(path, **changes) -> None:
     """Give a whole checkpoint file other words about itself."""
-    whole = checkpoint._read(path)
-    save_file(whole[1], path, {"ganengine": json.dumps({**whole[0], **changes})})
+    with safe_open(path, "np") as file:
+        entry = json.loads(file.metadata()["ganengine"])
+    save_file(ARRAYS, path, {"ganengine": json.dumps({**entry, **changes})})
 
 
 def test_what_is_saved_is_loaded(path) -> None:
@@ -150,3 +152,58 @@ def test_a_kill_at_any_moment_leaves_a_whole_one(tmp_path) -> None:
         child.stdout.close()
         found = checkpoint.load(path)
         assert (found.arrays["a"] == found.metadata["number"]).all()
+
+
+HEADERS = {
+    "bfloat16": {"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}},
+    "float8": {"a": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}},
+    "more dimensions than NumPy has": {
+        "a": {"dtype": "F32", "shape": [1] * 100, "data_offsets": [0, 4]}
+    },
+    "larger than memory": {"a": {"dtype": "F32", "shape": [2**50], "data_offsets": [0, 2**52]}},
+    "larger than memory, and empty": {
+        "a": {"dtype": "U8", "shape": [0, 2**62, 2**62], "data_offsets": [0, 0]},
+        "b": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+    },
+    "metadata that are no text": {"__metadata__": {"ganengine": {"format": 1}}},
+}
+
+
+def write_raw(path, header: bytes, length: int | None = None) -> None:
+    path.write_bytes((len(header) if length is None else length).to_bytes(8, "little") + header)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_what_numpy_or_safetensors_cannot_read(path, name) -> None:
+    with safe_open(path, "np") as file:
+        ours = {"__metadata__": file.metadata()}
+    write_raw(path, json.dumps({**ours, **HEADERS[name]}).encode() + b"    ")
+    path.write_bytes(path.read_bytes() + bytes(4))
+    with pytest.raises(CheckpointError, match=f"{path.name}: damaged"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("length", [2**24 + 1, 2**40, 2**63, 2**64 - 1])
+def test_a_header_as_long_as_it_likes(path, length) -> None:
+    write_raw(path, b"{}", length)
+    with pytest.raises(CheckpointError, match=f"its header would have {length:,} bytes"):
+        checkpoint.load(path)
+
+
+def test_metadata_nested_without_end(path) -> None:
+    save_file(ARRAYS, path, {"ganengine": "[" * 100_000})
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load(path)
+
+
+def test_words_that_command_a_terminal(path) -> None:
+    rewrite_entry(path, format_version=2, package_version="\x1b[2J")
+    with pytest.raises(CheckpointError) as error:
+        checkpoint.load(path)
+    assert str(error.value).isprintable()
+
+
+def test_a_header_that_could_not_be_read_again_is_not_written(tmp_path) -> None:
+    with pytest.raises(ValueError, match="names and metadata take more than"):
+        checkpoint.save(tmp_path / "a", {}, {"words": "a" * 2**24})
+    assert list(tmp_path.iterdir()) == []

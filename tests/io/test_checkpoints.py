@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,55 @@ def test_leftovers_and_strangers(checkpoints) -> None:
 def test_keep_none(tmp_path) -> None:
     with pytest.raises(ValueError, match="keep is 0"):
         Checkpoints(tmp_path, keep=0)
+
+
+def test_a_file_that_numpy_cannot_read_is_skipped(checkpoints) -> None:
+    save(checkpoints, 10, 20)
+    content = checkpoints.path(20).read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["weight"]["shape"] = [4] + 99 * [1]  # NumPy ends at 64 dimensions
+    text = json.dumps(header).encode()
+    checkpoints.path(20).write_bytes(len(text).to_bytes(8, "little") + text + content[end:])
+    checkpoints.best_path.unlink()
+    for find in (checkpoints.latest, checkpoints.best):
+        with pytest.warns(
+            RuntimeWarning, match=r"skipped .*step-00000020\.safetensors: .*dimension"
+        ):
+            assert find().metadata == {"step": 10}
+
+
+def test_where_only_the_best_can_be_read_it_is_the_latest(checkpoints) -> None:
+    save(checkpoints, 10)
+    save(checkpoints, 20, 30, healthy=False)
+    for step in (20, 30):
+        checkpoints.path(step).write_bytes(b"broken")
+    with pytest.warns(RuntimeWarning, match="skipped"):
+        assert checkpoints.latest().metadata == {"step": 10}
+    for step in (20, 30):
+        checkpoints.path(step).unlink()
+    assert checkpoints.latest().metadata == {"step": 10}
+
+
+def test_going_back_to_the_best_forgets_what_came_later(checkpoints) -> None:
+    save(checkpoints, 10)
+    save(checkpoints, 20, 30, 40, healthy=False)
+    save(checkpoints, 15)
+    assert names(checkpoints) == ["best.safetensors", "step-00000015.safetensors"]
+
+
+def test_the_problems_of_the_latest_are_told(checkpoints) -> None:
+    save(checkpoints, 10)
+    checkpoints.save(20, {}, {"problems": ["the loss is NaN"]}, healthy=False)
+    assert checkpoints.latest().problems == ["the loss is NaN"]
+    assert checkpoints.best().problems == []
+
+
+def test_names_that_are_not_quite_ours(checkpoints) -> None:
+    save(checkpoints, 10)
+    for name in ("step-000000020", "step-٠٠٠٠٠٠٣٠", "step-30", "xstep-00000040"):
+        (checkpoints.folder / f"{name}.safetensors").touch()
+    (checkpoints.folder / "step-00000005.safetensors").mkdir()
+    assert checkpoints.steps() == [10]
+    save(checkpoints, 20, 30)
+    assert checkpoints.steps() == [20, 30]

@@ -109,10 +109,10 @@ def test_labels_are_a_second_input(tmp_path: Path, branch: nn.Module | None) -> 
     known = 3 if branch is None else 2
     network = nn.Sequential(
         nn.Dense(5, 8, activation="tanh"),
-        nn.JoinLabels(branch),
+        nn.JoinCondition(branch),
         nn.Dense(8 + known, 12),
         nn.Reshape(2, 3, 2),
-        nn.JoinLabels(),
+        nn.JoinCondition(),
         nn.Conv2d(2 + 3, 1, 2),
     )
     export_onnx(shaken(network), path, input_shape=(5,), classes=3)
@@ -124,8 +124,8 @@ def test_labels_are_a_second_input(tmp_path: Path, branch: nn.Module | None) -> 
 
 
 def test_labels_that_are_missing(tmp_path: Path) -> None:
-    network = nn.Sequential(nn.JoinLabels(), nn.Dense(8, 2))
-    with pytest.raises(ValueError, match=r"does not fit: labels must be given"):
+    network = nn.Sequential(nn.JoinCondition(), nn.Dense(8, 2))
+    with pytest.raises(ValueError, match=r"does not fit: condition must be given"):
         export_onnx(network, tmp_path / "a.onnx", input_shape=(5,))
     with pytest.raises(ValueError, match=r"input_shape is \(5,\) and classes is 2, which does not"):
         export_onnx(network, tmp_path / "a.onnx", input_shape=(5,), classes=2)

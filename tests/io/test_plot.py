@@ -62,3 +62,48 @@ def test_means_of_neighbours() -> None:
     assert len(found) == 320
     np.testing.assert_array_equal(found[0], [1.5, 0.5, 0, 1])  # step, mean, lowest, highest
     np.testing.assert_array_equal(found[2], [6.0, 5.0, 4, 6])  # without the step that is NaN
+
+
+def test_every_curve_has_a_colour_of_its_own(tmp_path) -> None:
+    colours = [plot._colour(number) for number in range(40)]
+    assert len(set(colours)) == 40
+    curves = {f"loss_{number}": np.full(9, float(number)) for number in range(12)}
+    plot.save_plot(tmp_path / "a.png", {"Loss": curves})
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size[1] > 310  # the names take a second row
+        pixels = np.asarray(image).astype(int)
+    for colour in colours[:12]:
+        rgb = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+        there = np.abs(pixels - rgb).sum(axis=2) < 30
+        assert there[-270:].any(axis=0).sum() > 700  # along the whole panel
+        assert there[:-270].any()  # and beside its name
+
+
+def test_the_names_of_two_curves_take_no_second_row() -> None:
+    assert plot._legend("Loss", ["generator", "critic"]) == [[(0, "generator"), (1, "critic")]]
+    rows = plot._legend("Loss", [f"{'long' * 8}_{number}" for number in range(9)])
+    assert [number for row in rows for number, _ in row] == list(range(9))
+    assert len(rows) > 1
+    assert plot._legend("Loss", ["endless" * 100]) == [[(0, "endless" * 100)]]
+
+
+def test_a_curve_that_is_measured_now_and_then(tmp_path) -> None:
+    every = np.full(1600, np.nan, np.float32)
+    every[15::16] = np.linspace(0, 10, 100)
+    plot.save_plot(tmp_path / "a.png", {"Phase": {"r1": every, "never": np.full(1600, np.nan)}})
+    found = line(tmp_path / "a.png")
+    assert len(found) == pytest.approx(885, abs=15)  # without a gap
+    assert found[max(found)] == pytest.approx(55, abs=6)
+
+
+def test_panels_show_the_same_steps(tmp_path) -> None:
+    once = np.full(1000, np.nan)
+    once[499] = 1.0
+    plot.save_plot(tmp_path / "a.png", {"Once": {"a": once}})
+    found = line(tmp_path / "a.png")
+    assert (min(found) + max(found)) / 2 == pytest.approx((75 + 970) / 2, abs=3)
+
+
+def test_a_panel_without_curves(tmp_path) -> None:
+    plot.save_plot(tmp_path / "a.png", {"Empty": {}})
+    assert (tmp_path / "a.png").exists()

@@ -5,6 +5,7 @@ Each test spoils one of the arguments that valid_arguments.py holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.cpu_only
 ELSEWHERE = {
     *("advance", "concat", "dropout", "embedding", "embedding_backward", "gather"),
     *("gather_shuffled", "narrow", "normal", "one_hot", "record", "shuffled_indices"),
-    *("uniform", "widen"),
+    *("take_shuffled", "uniform", "widen"),
 }
 
 # Whatever shape these have is right, as long as the others follow.
@@ -37,6 +38,8 @@ WRITTEN = {
     "sgd_step": ("param", "velocity"),
     **dict.fromkeys(("affine", "binary", "dense", "unary", *CONVOLUTIONS), ("out",)),
 }
+
+BACKWARDS = ("batch_norm_backward", "dense_backward", *(f"{c}_backward" for c in CONVOLUTIONS))
 
 # Numbers and names, and values that each must refuse.
 NUMBERS = {
@@ -139,10 +142,7 @@ def test_written_arrays_fit_as_they_are(kernel: str, name: str) -> None:
         refuses(kernel, {name: strided}, ValueError, message)
 
 
-@pytest.mark.parametrize(
-    "kernel",
-    ["batch_norm_backward", "dense_backward", *(f"{name}_backward" for name in CONVOLUTIONS)],
-)
+@pytest.mark.parametrize("kernel", BACKWARDS)
 def test_gradients_out(kernel: str) -> None:
     good = VALID[kernel]()["out"]
     for index in (0, 1):
@@ -153,6 +153,54 @@ def test_gradients_out(kernel: str) -> None:
             out = tuple(wrong if i == index else good[i] for i in (0, 1))
             refuses(kernel, {"out": out}, error, rf"^out\[{index}\] must ")
     refuses(kernel, {"out": None, "accumulate": True}, ValueError, "out must be given")
+
+
+def beside(first: Array, second: Array) -> tuple[Array, Array]:
+    """Both in one piece of memory: the end of the first is the start of the second."""
+    room = np.zeros(first.size + second.size - 1, "float32")
+    heads, tails = room[: first.size], room[first.size - 1 :]
+    heads[...], tails[1:] = first.ravel(), second.ravel()[1:]
+    return heads.reshape(first.shape), tails.reshape(second.shape)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    cases(
+        lambda kernel, name, value: (
+            is_array(kernel, name, value)
+            and name != "out"
+            and kernel in (*BACKWARDS, "dense", *CONVOLUTIONS)
+        )
+    ),
+)
+def test_out_that_overlaps_an_input(kernel: str, name: str) -> None:
+    given, out = VALID[kernel](), VALID[kernel]()["out"]
+    for i, part in enumerate(out if kernel in BACKWARDS else (out,)):
+        where = rf"out\[{i}\]" if kernel in BACKWARDS else "out"
+        for before in (True, False):
+            x, written = beside(given[name], part) if before else beside(part, given[name])[::-1]
+            change = tuple(written if i == j else out[j] for j in (0, 1))
+            change_out = change if kernel in BACKWARDS else written
+            refuses(kernel, {name: x, "out": change_out}, ValueError, f"^{where} overlaps an input")
+
+
+@pytest.mark.parametrize("kernel", BACKWARDS)
+def test_gradients_that_overlap(kernel: str) -> None:
+    out = beside(*VALID[kernel]()["out"])
+    refuses(kernel, {"out": out}, ValueError, r"^out\[1\] overlaps an input")
+
+
+@pytest.mark.parametrize("kernel", ["dense", *CONVOLUTIONS])
+def test_out_that_is_the_input(kernel: str) -> None:
+    """In shape they agree; the product reads x while it writes."""
+    size = {"dense": (4, 4)}.get(kernel, (2, 3, 4, 4))
+    weight = draw(4, 4) if kernel == "dense" else draw(3, 3, 1, 1)
+    if kernel == "upsample_conv2d":
+        weight = draw(3, 3, 5, 5)  # of the enlarged image, the size of x is left
+    x = draw(*size)
+    refuses(
+        kernel, {"x": x, "weight": weight, "bias": None, "out": x}, ValueError, "^out overlaps an"
+    )
 
 
 @pytest.mark.parametrize(("kernel", "name"), cases(lambda _, name, value: isinstance(value, float)))
@@ -213,6 +261,26 @@ def test_adam_steps() -> None:
     refuses("adam_step", {"step": np.ones(2, "int64")}, ValueError, "^step must have shape")
 
 
+@pytest.mark.parametrize(
+    ("kernel", "name", "bad"),
+    [
+        *(("adam_step", name, bad) for name, bad in (("lr", -1.0), ("beta1", 1.0), ("beta2", 1.0))),
+        *(("sgd_step", name, bad) for name, bad in (("lr", np.inf), ("momentum", 1.0))),
+        ("ema_step", "decay", 1.1),
+    ],
+)
+def test_rates_in_memory(kernel: str, name: str, bad: float) -> None:
+    getattr(kernels, kernel)(**{**VALID[kernel](), name: np.array([0.5])})
+    for value in (bad, -0.1, np.nan):
+        message = f"^{name} is {value}; it must be a finite number"
+        refuses(kernel, {name: np.array([value])}, ValueError, message)
+    refuses(kernel, {name: np.float32([0.5])}, TypeError, f"^{name} must be float64, got float32")
+    for shape in ((), (2,), (1, 1)):
+        refuses(kernel, {name: np.full(shape, 0.5)}, ValueError, f"^{name} must have shape")
+    other = GpuArray(np.array([0.5]))
+    refuses(kernel, {name: other}, ValueError, f"^{name} is on cuda, the other arrays on cpu")
+
+
 @pytest.mark.parametrize("kernel", ["sum", "mean"])
 def test_axes(kernel: str) -> None:
     for axis in (2, -3, (0, 2)):
@@ -227,6 +295,63 @@ def test_the_mean_of_nothing() -> None:
     refuses("mean", {"x": np.zeros((0, 2), "float32")}, ValueError, "^x has shape .*: no elements")
 
 
+FLAGS = {
+    "accumulate": BACKWARDS,
+    "need_dx": ("dense_backward", "conv2d_backward"),
+    "need_dweight": ("dense_backward", "conv_transpose2d_backward", "upsample_conv2d_backward"),
+    "training": ("batch_norm",),
+    "ceil_mode": ("max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward"),
+    "count_include_pad": ("avg_pool2d", "avg_pool2d_backward"),
+    "keepdims": ("sum", "mean"),
+    "transpose_a": ("matmul",),
+}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"), [(kernel, name) for name, with_it in FLAGS.items() for kernel in with_it]
+)
+def test_flags(kernel: str, name: str) -> None:
+    for value in (1, "yes", None, np.zeros(2)):
+        refuses(kernel, {name: value}, TypeError, f"^{name} must be True or False, got ")
+
+
+@pytest.mark.parametrize("kernel", BACKWARDS)
+def test_gradients_out_are_two(kernel: str) -> None:
+    out = VALID[kernel]()["out"]
+    for wrong in (out[0], 3, "two"):
+        refuses(kernel, {"out": wrong}, TypeError, "^out must be a pair, got ")
+    for wrong in (out[:1], (*out, *out), ()):
+        refuses(kernel, {"out": wrong}, ValueError, "^out must be a pair, got . parts")
+
+
+def test_numbers_beyond_all_floats_and_names_that_are_arrays() -> None:
+    refuses("affine", {"shift": 10**400}, ValueError, "^shift is 1000.* must be a finite number")
+    for name in (np.array(["relu", "tanh"]), np.zeros(2)):
+        refuses("dense", {"activation": name}, ValueError, "^activation is .*; it can be")
+
+
+def test_results_beyond_all_memory() -> None:
+    for sizes in ((2**62, 4), (2**63,)):
+        with pytest.raises(MemoryError, match=re.escape(f"a result of shape {sizes}")):
+            kernels.normal(sizes, seed=0, offset=0)
+    with pytest.raises(ValueError, match=r"^shape has 33 sizes; it can have up to 32"):
+        kernels.normal((1,) * 33, seed=0, offset=0)
+
+
+def test_lists_that_are_none() -> None:
+    history = np.zeros((2, 3), "float32")
+    for wrong in (3, "text", 1.5):
+        with pytest.raises(TypeError, match=r"^values must be a list or the like, got"):
+            kernels.record(wrong, history, 0)
+        with pytest.raises(TypeError, match=r"^probabilities must be a list or the like, got"):
+            kernels.record([draw(2)], history, 0, probabilities=wrong)
+    with pytest.raises(ValueError, match=r"^moves\[0\] must be a pair, got 1 parts"):
+        kernels.advance((np.zeros(1, "int64"),))
+    with pytest.raises(TypeError, match=r"^moves\[0\] must be a pair, got int"):
+        kernels.advance(3)
+    assert not history.any()
+
+
 def test_shapes_that_do_not_broadcast() -> None:
     message = r"^b must have a shape that broadcasts with a's \(3, 4\), got \(3,\)"
     refuses("binary", {"b": draw(3), "out": None}, ValueError, message)
@@ -236,5 +361,5 @@ def test_shapes_that_do_not_broadcast() -> None:
     ("kernel", "name"), [("unary", "x"), ("affine", "x"), ("binary", "a"), ("binary", "b")]
 )
 def test_too_many_dimensions(kernel: str, name: str) -> None:
-    change = {name: np.zeros((1, 1, 1, 1, 1), "float32"), "out": None}
-    refuses(kernel, change, ValueError, f"^{name} has 5 dimensions; at most 4")
+    change = {name: np.zeros((1,) * 7, "float32"), "out": None}
+    refuses(kernel, change, ValueError, f"^{name} has 7 dimensions; at most 6")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from convolutions import Case, Op
-from helpers import ACTIVATIONS, LAYOUTS, Array, draw, laid_out
+from helpers import ACTIVATIONS, LAYOUTS, draw
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,18 +85,7 @@ def test_any_size(case: Case, activation: str, bias: bool) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(layout: str) -> None:
-    x, weight, bias = draw(2, 3, 6, 5), draw(4, 3, 3, 3, seed=1), draw(4, seed=2)
-    dy = draw(2, 4, 3, 3, seed=3)
-
-    def both(*arrays: Array) -> list[Array]:
-        dy, x, weight, bias = arrays
-        y = kernels.conv2d(x, weight, bias, stride=2, padding=1)
-        return [y, *kernels.conv2d_backward(dy, x, weight, y, stride=2, padding=1)]
-
-    plain = both(dy, x, weight, bias)
-    other = both(*(laid_out(array, layout) for array in (dy, x, weight, bias)))
-    for actual, expected in zip(other, plain, strict=True):
-        np.testing.assert_array_equal(actual, expected)
+    CONV.check_layout(Case((2, 3, 6, 5), (4, 3, 3, 3), {"stride": 2, "padding": 1}), layout)
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu"])
@@ -164,14 +153,4 @@ def test_paddings_are_the_same_in_all_spellings() -> None:
 
 
 def test_torch_agrees() -> None:
-    torch = pytest.importorskip("torch")
-    x, weight, bias = CONV.arrays(Case((2, 3, 9, 8), (4, 3, 4, 3)))
-    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, weight, bias)]
-    theirs = torch.nn.functional.conv2d(*leaves, stride=(2, 1), padding=(1, 2))
-    y = kernels.conv2d(x, weight, bias, stride=(2, 1), padding=(1, 2))
-    np.testing.assert_allclose(y, theirs.detach().numpy(), rtol=1e-4, atol=1e-5)
-    dy = draw(*y.shape, seed=3)
-    theirs.backward(torch.from_numpy(dy))
-    mine = kernels.conv2d_backward(dy, x, weight, y, stride=(2, 1), padding=(1, 2))
-    for gradient, leaf in zip(mine, leaves, strict=True):
-        np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=1e-4, atol=1e-4)
+    CONV.check_torch(Case((2, 3, 9, 8), (4, 3, 4, 3), {"stride": (2, 1), "padding": (1, 2)}))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from convolutions import Case, Op
-from helpers import ACTIVATIONS, LAYOUTS, Array, draw, laid_out
+from helpers import ACTIVATIONS, LAYOUTS, draw
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,18 +71,7 @@ def test_any_size(case: Case, activation: str, bias: bool) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(layout: str) -> None:
-    x, weight, bias = draw(2, 3, 3, 4), draw(3, 4, 3, 3, seed=1), draw(4, seed=2)
-    dy = draw(2, 4, 5, 7, seed=3)
-
-    def both(*arrays: Array) -> list[Array]:
-        dy, x, weight, bias = arrays
-        y = kernels.conv_transpose2d(x, weight, bias, stride=2, padding=1)
-        return [y, *kernels.conv_transpose2d_backward(dy, x, weight, y, stride=2, padding=1)]
-
-    plain = both(dy, x, weight, bias)
-    other = both(*(laid_out(array, layout) for array in (dy, x, weight, bias)))
-    for actual, expected in zip(other, plain, strict=True):
-        np.testing.assert_array_equal(actual, expected)
+    CONV.check_layout(Case((2, 3, 3, 4), (3, 4, 3, 3), {"stride": 2, "padding": 1}), layout)
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu"])
@@ -134,15 +123,5 @@ def test_same_padding(kernel: int, stride: int, cut: tuple[int, int]) -> None:
 
 
 def test_torch_agrees() -> None:
-    torch = pytest.importorskip("torch")
-    x, weight, bias = CONV.arrays(Case((2, 3, 4, 5), (3, 4, 4, 3)))
     options = {"stride": (2, 3), "padding": (1, 0), "output_padding": (1, 2)}
-    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, weight, bias)]
-    theirs = torch.nn.functional.conv_transpose2d(*leaves, **options)
-    y = kernels.conv_transpose2d(x, weight, bias, **options)
-    np.testing.assert_allclose(y, theirs.detach().numpy(), rtol=1e-4, atol=1e-5)
-    dy = draw(*y.shape, seed=3)
-    theirs.backward(torch.from_numpy(dy))
-    mine = kernels.conv_transpose2d_backward(dy, x, weight, y, **options)
-    for gradient, leaf in zip(mine, leaves, strict=True):
-        np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=1e-4, atol=1e-4)
+    CONV.check_torch(Case((2, 3, 4, 5), (3, 4, 4, 3), options))

@@ -22,7 +22,9 @@ from ganengine import kernels, reference
 
 UNARY = ("copy", "negative", "exp", "log", "sqrt", "absolute", "sign", "reciprocal")
 BINARY = ("add", "subtract", "multiply", "divide")
-SHAPE = st.lists(st.integers(0, 9) | st.just(40), max_size=4)
+SHAPE = st.lists(st.integers(0, 9) | st.just(40), max_size=4) | st.lists(
+    st.integers(0, 4) | st.just(9), min_size=5, max_size=6
+)
 
 
 @st.composite

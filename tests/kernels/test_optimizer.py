@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import LAYOUTS, Array, as_float64, assert_close, draw, laid_out
+from helpers import LAYOUTS, Array, as_float64, assert_close, draw, kernels_only, laid_out
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganengine import kernels, reference
+from ganengine import capture, kernels, reference
 
 # Decays close to 0 lose digits, for it is 1 - b that is kept exactly; nobody uses them.
 DECAY = st.just(0.0) | st.floats(0.1, 0.9999)
@@ -158,6 +158,53 @@ def test_ema_takes_the_decay_in_double() -> None:
     average = np.zeros(3, "float32")
     kernels.ema_step(average, np.ones(3, "float32"), decay=0.99999)
     np.testing.assert_allclose(average, 1 - 0.99999, rtol=1e-7)
+
+
+def updated(room: Any, lr: Any, beta1: Any, beta2: Any) -> list[Array]:
+    """What all three make of the same arrays; the rates are numbers, or arrays that hold them."""
+    param, m, v = state(50)
+    for step in range(1, 4):
+        grad = draw(50, seed=step)
+        room.adam_step(param, grad, m, v, step, lr=lr, beta1=beta1, beta2=beta2)
+        room.sgd_step(param, grad, m, lr=lr, momentum=beta1)
+        room.ema_step(m, param, decay=beta2)
+        room.ema_step(m, param, decay=beta2, step=np.array([step], "int64"))
+    return [param, m, v]
+
+
+@pytest.mark.parametrize("rates", [(1e-3, 0.9, 0.999), (0.1, 0.0, 0.5)])
+def test_rates_in_memory_give_the_bits_of_the_numbers(rates: tuple[float, float, float]) -> None:
+    for room in (kernels, reference):
+        numbers = updated(room, *rates)
+        held = updated(room, *(np.array([rate]) for rate in rates))
+        for one, other in zip(numbers, held, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.cpu_only
+@kernels_only
+def test_a_captured_program_follows_its_rates() -> None:
+    lr, momentum, decay = np.array([0.5]), np.array([0.0]), np.array([1.0])
+    (param, m, v), u = state(9), np.zeros(9, "float32")
+    average, grad, done = param.copy(), draw(9, seed=1), np.zeros(1, "int64")
+    expected = [array.copy() for array in (param, m, v, u, average)]
+
+    def update() -> None:
+        kernels.adam_step(param, grad, m, v, done, lr=lr, beta1=momentum, beta2=momentum)
+        kernels.sgd_step(param, grad, u, lr=lr, momentum=momentum)
+        kernels.ema_step(average, param, decay=decay)
+
+    lr[0] = np.nan  # it has no value that counts while the program is captured
+    program = capture(update, [param, grad, m, v, u, average, done, lr, momentum, decay])
+    for step, (rate, kept, most) in enumerate([(0.5, 0.0, 1.0), (0.1, 0.9, 0.5)], start=1):
+        lr[0], momentum[0], decay[0] = rate, kept, most
+        program.run()
+        p, *moments, slow, mean = expected
+        kernels.adam_step(p, grad, *moments, step, lr=rate, beta1=kept, beta2=kept)
+        kernels.sgd_step(p, grad, slow, lr=rate, momentum=kept)
+        kernels.ema_step(mean, p, decay=most)
+        for one, other in zip((param, m, v, u, average), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganengine import _cpu, kernels, reference
+from ganengine import _cpu, backend, kernels, reference
 from ganengine.reference.random import box_muller, logarithm, philox
 
 SEEDS = (0, 1, 2**32 - 1, 2**32, 0x9E3779B97F4A7C15, 2**64 - 1)
@@ -140,8 +140,8 @@ def test_the_number_of_threads_changes_no_bit():
 @pytest.mark.cpu_only
 def test_implementation_switch_reaches_the_reference(monkeypatch):
     expected = draws(kernels)
-    monkeypatch.setattr("ganengine.kernels.random.implementation", lambda: "reference")
-    monkeypatch.setattr("ganengine.kernels.random.launch", None)
+    monkeypatch.setattr(backend, "implementation", lambda: "reference")
+    monkeypatch.setattr(backend, "native", None)
     for name, actual in draws(kernels).items():
         assert_same_bits(actual, expected[name])
 
@@ -404,6 +404,6 @@ BAD_CALLS = [
 @pytest.mark.parametrize("case", range(len(BAD_CALLS)))
 def test_bad_input_is_refused_before_anything_ran(case, monkeypatch):
     call, error, message = BAD_CALLS[case]
-    monkeypatch.setattr("ganengine.kernels.random.launch", None)
+    monkeypatch.setattr(backend, "native", None)
     with pytest.raises(error, match=message):
         call()

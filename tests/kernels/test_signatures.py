@@ -4,7 +4,9 @@ import inspect
 
 import pytest
 
-from ganengine import kernels, reference
+from ganengine import _cpu, kernels, reference
+from ganengine.program import parameters
+from ganengine.reference import target
 
 pytestmark = pytest.mark.cpu_only
 
@@ -16,6 +18,17 @@ def test_both_rooms_hold_the_same_names() -> None:
 @pytest.mark.parametrize("name", kernels.__all__)
 def test_signatures_are_equal(name: str) -> None:
     assert inspect.signature(getattr(kernels, name)) == inspect.signature(getattr(reference, name))
+
+
+def test_the_reference_has_every_native_kernel() -> None:
+    assert {*target.KERNELS, "fma_peak"} == set(_cpu.signatures())
+
+
+@pytest.mark.parametrize("name", target.KERNELS)
+def test_the_reference_takes_what_native_kernels_take(name: str) -> None:
+    names = list(inspect.signature(target.KERNELS[name]).parameters)
+    if names not in (["moves"], ["arguments"]):  # taken apart by place
+        assert names == [parameter.name for parameter in parameters(name)]
 
 
 @pytest.mark.parametrize("name", kernels.__all__)

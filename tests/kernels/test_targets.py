@@ -83,6 +83,81 @@ def test_same_bits_for_any_number_of_threads() -> None:
             assert actual == expected, f"{name} differs on {threads} threads"
 
 
+# There is no memory for the copies of dy, some 70 MB, that its threads make in the product.
+NO_MEMORY = """
+import resource
+import numpy as np
+from ganengine import _cpu, kernels
+
+dy, x = np.ones((1, 200_000, 2, 2), "float32"), np.ones((1, 1, 3, 3), "float32")
+weight = np.zeros((200_000, 1, 2, 2), "float32")
+out = (np.zeros_like(weight), np.zeros(200_000, "float32"))
+
+def backward():
+    kernels.conv2d_backward(dy, x, weight, dy, need_dx=False, out=out)
+
+small = np.ones((64, 64), "float32")
+for _ in range(100):
+    kernels.matmul(small, small)  # the threads are there
+assert _cpu.thread_count() == THREADS
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+_, most = resource.getrlimit(resource.RLIMIT_AS)
+for _ in range(3):
+    resource.setrlimit(resource.RLIMIT_AS, (used + 8 * 2**20, most))
+    try:
+        backward()
+    except MemoryError:
+        print("MemoryError")
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    assert (kernels.matmul(small, small) == 64).all()
+backward()
+assert (out[0] == 4).all() and (out[1] == 4).all()
+"""
+
+
+@pytest.mark.subprocess
+@kernels_only
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_without_memory_end_in_a_memory_error(threads: int) -> None:
+    program = NO_MEMORY.replace("THREADS", str(threads))
+    result = python("-c", program, GANENGINE_NUM_THREADS=str(threads))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["MemoryError"] * 3
+
+
+MANY_THREADS = """
+import os, resource, sys
+import numpy as np
+from ganengine import _cpu, kernels
+
+def running():
+    return len(os.listdir("/proc/self/task"))
+
+before = running()
+room = int(sys.argv[1])
+if room:
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+ones = np.ones((300, 300), "float32")
+assert (kernels.matmul(ones, ones) == 300).all()
+print(_cpu.thread_count())
+assert running() == before + _cpu.thread_count() - 1
+_cpu.set_thread_count(2)
+assert (kernels.matmul(ones, ones) == 300).all()
+assert _cpu.thread_count() == 2 and running() == before + 1
+"""
+
+
+@pytest.mark.subprocess
+@kernels_only
+@pytest.mark.parametrize(("room", "most"), [(0, 1024), (200 * 2**20, 100)])
+def test_more_threads_than_there_can_be(room: int, most: int) -> None:
+    """A thread takes some 8 MiB of addresses for its stack."""
+    result = python("-c", MANY_THREADS, str(room), GANENGINE_NUM_THREADS="100000")
+    assert result.returncode == 0, result.stderr
+    assert 1 <= int(result.stdout) <= most
+
+
 @pytest.mark.subprocess
 @kernels_only
 def test_reference_switch_warns_and_runs_no_native_kernel() -> None:

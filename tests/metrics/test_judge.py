@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganengine import Tensor, grad
+from ganengine import Tensor, Trainer, grad
 from ganengine.data import Dataset, drawn_digits
-from ganengine.metrics import Judge, fit_gaussian, frechet_distance, judge, judge_for
+from ganengine.metrics import (
+    Judge,
+    classifier,
+    fit_gaussian,
+    frechet_distance,
+    judge,
+    judge_for,
+)
 
 TRAIN = drawn_digits(2000)
 TEST = drawn_digits(500, seed=1)
@@ -78,7 +85,7 @@ def test_cross_entropy_and_its_gradient() -> None:
     log_sum = np.log(np.exp(wide - wide.max(1, keepdims=True)).sum(1)) + wide.max(1)
     probability = np.exp(wide - log_sum[:, None])
     given = Tensor(logits, requires_grad=True)
-    loss = judge.cross_entropy(given, Tensor(targets))
+    loss = classifier.cross_entropy(given, Tensor(targets))
     assert loss.item() == pytest.approx((log_sum - wide[targets == 1]).mean(), rel=1e-5)
     np.testing.assert_allclose(
         grad(loss, [given])[0].numpy(), (probability - targets) / 3, atol=1e-6
@@ -90,7 +97,7 @@ def test_colour_images_of_other_sizes_and_more_classes(tmp_path: Path) -> None:
     labels = np.arange(60) % 12
     images = rng.integers(0, 99, (60, 3, 9, 13), "uint8")
     images += (labels * 10).astype("uint8")[:, None, None, None]
-    found = judge_for(Dataset("tiny", images, labels, "test"), cache=tmp_path)
+    found = judge_for(Dataset.of("tiny", image=images, label=labels), cache=tmp_path)
     assert found.classes == 12
     assert found.look(images).probabilities.shape == (60, 12)
 
@@ -107,22 +114,45 @@ def test_a_judge_is_kept_for_its_data(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_data_without_labels() -> None:
     with pytest.raises(ValueError, match="no labels"):
-        judge_for(Dataset("tiny", TEST.images, None, "test"))
+        judge_for(Dataset.of("tiny", image=TEST.images))
 
 
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (TEST.images.astype("float32"), TEST.labels, "images must be uint8"),
-        (TEST.images[:, :, :20], TEST.labels, "images must be uint8"),
-        (TEST.images[:0], TEST.labels[:0], "images must be uint8"),
-        (TEST.images, TEST.labels[:5], "labels must be 500 integers"),
-        (TEST.images, TEST.labels + 1, "from 0 to 9"),
+        (TEST.images.astype("float32"), TEST.labels, "column 'image' is float32"),
+        (TEST.images[:, :, :20], TEST.labels, r"images of shape \(1, 28, 28\)"),
+        (TEST.images[:0], TEST.labels[:0], "at least one row"),
+        (TEST.images, TEST.labels[:5], "column 'label' has 5 rows, and 'image' has 500"),
+        (TEST.images, TEST.labels / 2.0, "column 'label' is float64"),
+        (TEST.images, TEST.labels - 1, "column 'label' holds -1"),
+        (TEST.images, TEST.labels + 1, "labels must be integers from 0 to 9"),
     ],
 )
 def test_bad_data(images: np.ndarray, labels: np.ndarray, message: str) -> None:
+    untaught = Judge()
+    before = untaught.network.state_dict()
     with pytest.raises(ValueError, match=message):
-        Judge().learn(images, labels)
+        untaught.learn(images, labels)
+    for name, array in untaught.network.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_the_judge_learns_as_a_system() -> None:
+    """Three epochs whose rates fall, captured as any other: equal to operation by operation."""
+    few = drawn_digits(250)
+    captured, eager = (Trainer(classifier.Classifier(), few, seed=1) for _ in range(2))
+    assert captured.system.epoch == 3
+    captured.train(9)
+    eager.run_eagerly(9)
+    for name, array in eager.state_dict().items():
+        assert array.tobytes() == captured.state_dict()[name].tobytes(), name
+    rates = [captured.system.rate(step) for step in (0, 2, 3, 6, 8, 9)]
+    assert rates == [2e-3, 2e-3, 1e-3, 2e-4, 2e-4, 2e-4]
+    learned = Judge(seed=1)
+    learned.learn(few.images, few.labels)
+    for name, array in learned.network.state_dict().items():
+        np.testing.assert_array_equal(array, captured.system.network.state_dict()[name])
 
 
 def test_images_of_another_shape() -> None:

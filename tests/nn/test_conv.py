@@ -101,7 +101,7 @@ def test_a_captured_step_equals_an_eager_one_bit_for_bit() -> None:
     for captured in (False, True):
         g, d = generator(), discriminator()
         for network in (g, d):
-            network.flat()
+            network.parameter_stores()
         step = step_of(g, d, z, real)
         if captured:
             capture(step, [*step.state, z, real]).run(3)

@@ -31,14 +31,17 @@ def test_names_and_counts() -> None:
 def test_flat_storage_holds_the_parameters_themselves() -> None:
     net = network()
     before = net.state_dict()
-    values, gradients, buffers = net.flat()
+    (store,), (buffers,) = net.parameter_stores(), net.buffer_stores()
     for name, parameter in net.named_parameters():
         np.testing.assert_array_equal(parameter.data, before[name])
-        assert np.shares_memory(parameter.data, values.flat)
-        assert np.shares_memory(parameter.grad_buffer, gradients.flat)
+        assert np.shares_memory(parameter.data, store.values.flat)
+        assert np.shares_memory(parameter.grad_buffer, store.gradients.flat)
         assert parameter.data.__array_interface__["data"][0] % 64 == 0
-    assert all(np.shares_memory(buffer, buffers.flat) for _, buffer in net.named_buffers())
-    assert net.flat()[0] is values
+    for name, buffer in net.named_buffers():
+        np.testing.assert_array_equal(buffer, before[name])
+        assert np.shares_memory(buffer, buffers.flat)
+    assert net.parameter_stores() == [store]
+    assert net.buffer_stores() == [buffers]
 
 
 def test_backward_writes_into_the_flat_gradients_and_adds_the_second_time(device: str) -> None:
@@ -46,7 +49,7 @@ def test_backward_writes_into_the_flat_gradients_and_adds_the_second_time(device
     plain, flat = network().eval(), network().eval()
     flat.to(device)
     for net in (plain, flat):
-        net.layers[1].training = True  # its gradient exists in training mode only
+        net.layers[1].train()  # its gradient exists in training mode only
         for _ in range(2):
             net(tensor(x, net.device)).sum().backward()
     for mine, theirs in zip(flat.parameters(), plain.parameters(), strict=True):
@@ -56,7 +59,7 @@ def test_backward_writes_into_the_flat_gradients_and_adds_the_second_time(device
 
 def test_a_walk_for_one_parameter_leaves_its_neighbour_alone() -> None:
     net = network()
-    net.flat()
+    net.parameter_stores()
     weight, bias = net.layers[3].weight, net.layers[3].bias
     net(Tensor(np.ones((5, 4), "float32"))).sum().backward(inputs=[weight])
     assert weight.grad is not None

@@ -203,7 +203,7 @@ def test_gradients_go_straight_into_the_flat_buffer(bias: bool) -> None:
 
     x = Tensor(draw(4, 2, 7, 7))
     plain, flat = network(), network()
-    flat.flat()
+    flat.parameter_stores()
     for net in (plain, flat):
         for _ in range(2):
             net(x).sum().backward()

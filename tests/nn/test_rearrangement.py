@@ -89,7 +89,7 @@ def test_only_what_is_wanted_is_computed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_embedding_gradients_go_straight_into_the_flat_buffer() -> None:
     layer = nn.Embedding(3, 4, rng=np.random.default_rng(0))
-    layer.flat()
+    layer.parameter_stores()
     for _ in range(2):
         layer(LABELS).sum().backward()
     assert layer.weight.grad.data is layer.weight.grad_buffer

@@ -1,11 +1,13 @@
 """Builds the CUDA sources with the host compiler, against the executor.
 
-The result is cached under build/simt/, by the contents of everything that goes into it.
+What was compiled is kept under build/simt/, with the contents of every file that went into it: an
+object is compiled again if one of these has changed, and a library linked again if an object has.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 import subprocess
@@ -31,18 +33,14 @@ FLAGS = shlex.split(
 )
 
 
-def _sources() -> list[Path]:
-    folders = [*(ROOT / "csrc" / name for name in ("common", "cuda", "bindings")), EXECUTOR]
-    suffixes = {".cu", ".cuh", ".h", ".cpp"}
-    files = [file for folder in folders for file in folder.glob("*") if file.suffix in suffixes]
-    return sorted([*files, Path(__file__)])
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _key(*parts: object) -> str:
-    digest = hashlib.sha256(repr(parts).encode())
-    for file in _sources():
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def _contents(files: Sequence[str]) -> str:
+    """A digest of the files' contents; of None for one that is no longer there."""
+    paths = [Path(file) for file in files]
+    return _digest([path.read_bytes() if path.is_file() else None for path in paths])
 
 
 def _run(command: Sequence[str | Path]) -> None:
@@ -51,12 +49,32 @@ def _run(command: Sequence[str | Path]) -> None:
         raise RuntimeError(f"{shlex.join(map(str, command))}\n{done.stderr}")
 
 
-def _compile(folder: Path, file: Path, flags: Sequence[str]) -> Path:
-    target = folder / f"{file.name}.o"
+def _compiler() -> list[str]:
+    return shlex.split(os.environ.get("CXX", "g++"))
+
+
+def _compile(file: Path, flags: Sequence[str]) -> tuple[Path, str]:
+    """The object made of `file`, and a digest of all that went into it."""
     includes = [f"-I{ROOT / 'csrc'}", f"-I{EXECUTOR}"]
-    compiler = shlex.split(os.environ.get("CXX", "g++"))
-    _run([*compiler, *FLAGS, *flags, *includes, "-x", "c++", "-c", file, "-o", target])
-    return target
+    command = [*_compiler(), *FLAGS, *flags, *includes, "-x", "c++", "-c", str(file)]
+    key = _digest(command)
+    target = CACHE / "objects" / f"{file.name}-{key}.o"
+    record = target.with_suffix(".json")  # the digest of the files, and which they are
+    if target.exists() and record.exists():
+        contents, files = json.loads(record.read_text())
+        if contents == _contents(files):
+            return target, _digest(key, contents)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        made, rule = Path(scratch) / "object.o", Path(scratch) / "object.d"
+        _run([*command, "-o", made, "-MMD", "-MF", rule])
+        files = shlex.split(rule.read_text().split(":", 1)[1].replace("\\\n", " "))
+        contents = _contents(files)
+        note = Path(scratch) / "record.json"
+        note.write_text(json.dumps([contents, files]))
+        record.unlink(missing_ok=True)
+        made.replace(target)
+        note.replace(record)
+    return target, _digest(key, contents)
 
 
 def build(kernels: Sequence[Path], *, name: str, module: bool, flags: Sequence[str] = ()) -> Path:
@@ -73,29 +91,29 @@ def build(kernels: Sequence[Path], *, name: str, module: bool, flags: Sequence[s
         includes = [pybind11.get_include(), sysconfig.get_path("include")]
         # The bindings run no kernels, so they need neither speed nor traps.
         module_flags = ["-O0", "-DGE_CUDA_MODULE=_cuda_simt", *(f"-isystem{i}" for i in includes)]
-    folder = CACHE / f"{name}-{_key(kernels, module_flags, FLAGS, flags, os.environ.get('CXX'))}"
+    files = [(file, flags) for file in (*kernels, *EXECUTOR_SOURCES)]
+    if module:
+        files += [(EXECUTOR / "device.cpp", flags), (CUDA / "gemm_options.cpp", flags)]
+        files.append((ROOT / "csrc" / "bindings" / "cuda.cpp", module_flags))
+    (CACHE / "objects").mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        compiled = list(pool.map(lambda job: _compile(*job), files))
+    made_of = _digest(Path(__file__).read_bytes(), module, [digest for _, digest in compiled])
+    folder = CACHE / f"{name}-{made_of}"
     if folder.exists():
         return folder
-    CACHE.mkdir(parents=True, exist_ok=True)
-    compiler = shlex.split(os.environ.get("CXX", "g++"))
+    objects = [path for path, _ in compiled]
+    binding = [objects.pop()] if module else []
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         work = Path(scratch) / "work"
         work.mkdir()
-        files = [(file, flags) for file in (*kernels, *EXECUTOR_SOURCES)]
-        if module:
-            files += [(EXECUTOR / "device.cpp", flags), (CUDA / "gemm_options.cpp", flags)]
-            files.append((ROOT / "csrc" / "bindings" / "cuda.cpp", module_flags))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(lambda job: _compile(work, *job), files))
-        binding = [objects.pop()] if module else []
-        link = [*compiler, "-shared", "-Wl,-z,defs,-Bsymbolic"]
+        link = [*_compiler(), "-shared", "-Wl,-z,defs,-Bsymbolic"]
         _run([*link, *objects, "-o", work / f"lib{name}.so", "-ldl"])
         if module:
             suffix = sysconfig.get_config_var("EXT_SUFFIX")
             library = [f"-L{work}", f"-l{name}", "-Wl,-rpath,$ORIGIN"]
-            _run([*compiler, "-shared", *binding, "-o", work / f"_cuda_simt{suffix}", *library])
-        for file in objects + binding:
-            file.unlink()
+            extension = work / f"_cuda_simt{suffix}"
+            _run([*_compiler(), "-shared", *binding, "-o", extension, *library])
         try:
             work.rename(folder)
         except OSError:  # another process was faster

@@ -80,6 +80,11 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # the name in CuPy
     def __setitem__(self, key: Any, value: Any) -> None:
         self._host[_host(key)] = _host(value)
 
+    def set(self, values: Any) -> None:
+        assert isinstance(values, np.ndarray)
+        assert (values.dtype, values.shape) == (self._host.dtype, self._host.shape)
+        self._host[...] = values
+
     def get(self) -> np.ndarray[Any, Any]:
         return self._host.copy()
 
@@ -186,7 +191,7 @@ def module(memory: Any) -> ModuleType:
     result = _Module("cupy")
     result.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         is_available=lambda: True,
-        get_current_stream=lambda: SimpleNamespace(ptr=0),
+        get_current_stream=lambda: SimpleNamespace(ptr=0, synchronize=lambda: None),
         runtime=SimpleNamespace(getDevice=lambda: 0),
         set_allocator=lambda allocator: None,
         Device=lambda: SimpleNamespace(synchronize=lambda: None),

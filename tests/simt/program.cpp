@@ -42,9 +42,8 @@ Program::Program(Program&&) noexcept = default;
 
 std::size_t Program::size() const { return graph_->calls.size(); }
 
-void Program::run(std::int64_t times, cudaStream_t) const {
-    for (std::int64_t i = 0; i < times; ++i)
-        for (const simt::Call& call : graph_->calls) simt::run(call.launch, call.thread);
+void Program::replay(cudaStream_t) const {
+    for (const simt::Call& call : graph_->calls) simt::run(call.launch, call.thread);
 }
 
 }  // namespace ge

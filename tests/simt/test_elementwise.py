@@ -9,17 +9,17 @@ import pytest
 from helpers import Array, assert_close, draw
 
 from ganengine import reference
-from ganengine.kernels.elementwise import BINARY, UNARY
+from ganengine.kernels.elementwise import BINARY, MAX_NDIM, UNARY
 
 SIZES = (0, 1, 2, 3, 31, 33, 100, 129, 784)
 
 
-def four(sizes: tuple[int, ...]) -> list[int]:
-    return [1] * (4 - len(sizes)) + list(sizes)
+def padded(sizes: tuple[int, ...]) -> list[int]:
+    return [1] * (MAX_NDIM - len(sizes)) + list(sizes)
 
 
 def strides(x: Array) -> list[int]:
-    return [0] * (4 - x.ndim) + [stride // x.itemsize for stride in x.strides]
+    return [0] * (MAX_NDIM - x.ndim) + [stride // x.itemsize for stride in x.strides]
 
 
 def positive(op: str, x: Array) -> Array:
@@ -30,7 +30,7 @@ def positive(op: str, x: Array) -> Array:
 @pytest.mark.parametrize("op", UNARY)
 def test_unary(run: Any, op: str, size: int) -> None:
     x = positive(op, draw(size))
-    (y,) = run("unary", op, x, run.Out(x.shape), four(x.shape), strides(x))
+    (y,) = run("unary", op, x, run.Out(x.shape), padded(x.shape), strides(x))
     expected = reference.unary(op, x.astype("float64"))
     assert_close(y, expected, scale=np.abs(expected))
 
@@ -39,7 +39,7 @@ def test_unary(run: Any, op: str, size: int) -> None:
 @pytest.mark.parametrize("op", BINARY)
 def test_binary(run: Any, op: str, size: int) -> None:
     a, b = draw(size), positive("reciprocal", draw(size, seed=1))
-    (y,) = run("binary", op, a, b, run.Out(a.shape), four(a.shape), strides(a), strides(b))
+    (y,) = run("binary", op, a, b, run.Out(a.shape), padded(a.shape), strides(a), strides(b))
     expected = reference.binary(op, a.astype("float64"), b.astype("float64"))
     assert_close(y, expected, scale=np.abs(expected))
 
@@ -47,7 +47,7 @@ def test_binary(run: Any, op: str, size: int) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_affine(run: Any, size: int) -> None:
     x = draw(size)
-    (y,) = run("affine", x, run.Out(x.shape), four(x.shape), strides(x), 2 / 255, -1.0)
+    (y,) = run("affine", x, run.Out(x.shape), padded(x.shape), strides(x), 2 / 255, -1.0)
     assert_close(y, 2 / 255 * x.astype("float64") - 1, scale=1 + np.abs(x))
 
 
@@ -64,6 +64,8 @@ def test_affine(run: Any, size: int) -> None:
         ((2, 3, 5, 7), (3, 1, 7)),
         ((2, 1, 5, 1), (3, 1, 4)),
         ((2, 1, 3, 4), (5, 1, 4)),
+        ((2, 3, 1, 3, 1, 4), (2, 1, 5, 1, 2, 1)),  # nothing to merge
+        ((3, 1, 2, 1, 3), (2, 1, 3, 1)),
     ],
     ids=str,
 )
@@ -75,7 +77,7 @@ def test_broadcasting(run: Any, a: tuple[int, ...], b: tuple[int, ...]) -> None:
     for i, j in ((0, 1), (1, 0)):
         out = run.Out(shape)
         steps = strides(wide[i]), strides(wide[j])
-        (y,) = run("binary", "subtract", arrays[i], arrays[j], out, four(shape), *steps)
+        (y,) = run("binary", "subtract", arrays[i], arrays[j], out, padded(shape), *steps)
         np.testing.assert_array_equal(y, expected if i == 0 else -expected)
 
 
@@ -94,7 +96,15 @@ def test_copy_of_any_view(run: Any, shape: tuple[int, ...]) -> None:
     for view in views:
         offset = (view.ctypes.data - base.ctypes.data) // base.itemsize
         x = run.View(base, offset)
-        (y,) = run("unary", "copy", x, run.Out(view.shape), four(view.shape), strides(view))
+        (y,) = run("unary", "copy", x, run.Out(view.shape), padded(view.shape), strides(view))
+        np.testing.assert_array_equal(y, view)
+
+
+def test_six_dimensions_in_any_order(run: Any) -> None:
+    base = draw(2, 3, 2, 3, 2, 4)
+    for view in (base.T, base.transpose(4, 2, 0, 1, 3, 5)):
+        out = run.Out(view.shape)
+        (y,) = run("unary", "copy", base, out, padded(view.shape), strides(view))
         np.testing.assert_array_equal(y, view)
 
 
@@ -104,7 +114,7 @@ def test_rows_that_start_between_vectors(run: Any, odd: int) -> None:
     steps = [200, 64, 16, 1]
     steps[odd] += 1
     view = np.lib.stride_tricks.as_strided(base, (2, 2, 3, 8), [4 * step for step in steps])
-    (y,) = run("unary", "copy", base, run.Out(view.shape), view.shape, steps)
+    (y,) = run("unary", "copy", base, run.Out(view.shape), padded(view.shape), strides(view))
     np.testing.assert_array_equal(y, view)
 
 
@@ -113,7 +123,7 @@ def test_in_place(run: Any, cuda: Any, simt: Any) -> None:
         x = simt.empty(131, align=align)
         x[...] = draw(131)
         expected = -2 * x
-        cuda.affine(x.ctypes.data, x.ctypes.data, four(x.shape), strides(x), -2.0, 0.0, 0)
+        cuda.affine(x.ctypes.data, x.ctypes.data, padded(x.shape), strides(x), -2.0, 0.0, 0)
         np.testing.assert_array_equal(x, expected)
 
 

@@ -15,31 +15,39 @@ OF_ONE_BLOCK = 1024  # parameters
 SIZES = (1, 2, 3, 31, 33, 100, 129, 784, OF_ONE_BLOCK, OF_ONE_BLOCK + 1, 2500)
 ADAM = {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1}
 
+Rate = float | Array  # a number, or an array that holds it
+
 
 def out(run: Any, values: Array) -> Any:
     """An array that the kernel reads and writes."""
     return run.Out(values.shape, values.dtype, values)
 
 
+def wire(*rates: Rate) -> list[Any]:
+    """Each rate as kernels take it: an array or none, and a number."""
+    pairs = ((rate, np.nan) if isinstance(rate, np.ndarray) else (None, rate) for rate in rates)
+    return [part for pair in pairs for part in pair]
+
+
 def adam(
-    run: Any, param: Array, grad: Array, m: Array, v: Array, step: int | Array, **options: float
+    run: Any, param: Array, grad: Array, m: Array, v: Array, step: int | Array, **options: Rate
 ) -> Any:
     """[param, m, v] as they became, and the count where `step` is the array with it."""
-    numbers = (options.get(name, 0.0) for name in ADAM)
+    lr, beta1, beta2, *numbers = (options.get(name, 0.0) for name in ADAM)
     clock = (None, step) if isinstance(step, int) else (out(run, step), 0)
     arrays = (out(run, param), grad, out(run, m), out(run, v))
-    return run("adam_step", *arrays, *clock, param.size, *numbers)
+    return run("adam_step", *arrays, *clock, param.size, *wire(lr, beta1, beta2), *numbers)
 
 
-def sgd(run: Any, param: Array, grad: Array, velocity: Array, lr: float, momentum: float) -> Any:
+def sgd(run: Any, param: Array, grad: Array, velocity: Array, lr: Rate, momentum: Rate) -> Any:
     """[param, velocity]"""
     arrays = (out(run, param), grad, out(run, velocity))
-    return run("sgd_step", *arrays, param.size, lr, momentum)
+    return run("sgd_step", *arrays, param.size, *wire(lr, momentum))
 
 
-def ema(run: Any, average: Array, param: Array, decay: float, steps_done: Any = None) -> Any:
+def ema(run: Any, average: Array, param: Array, decay: Rate, steps_done: Any = None) -> Any:
     """The average."""
-    return run("ema_step", out(run, average), param, steps_done, param.size, decay)[0]
+    return run("ema_step", out(run, average), param, steps_done, param.size, *wire(decay))[0]
 
 
 def steps(done: int) -> Array:
@@ -137,6 +145,22 @@ def test_ema(run: Any, size: int, decay: float, step: int | None) -> None:
     actual = ema(run, average, param, decay, clock)
     reference.ema_step(wide, *as_float64(param), decay=decay, step=clock)
     assert_close(actual, wide)
+
+
+@pytest.mark.parametrize("size", [5, 2 * OF_ONE_BLOCK + 1])
+def test_rates_in_memory_give_the_bits_of_the_numbers(run: Any, size: int) -> None:
+    state = [draw(size, seed=i) ** 2 for i in range(4)]
+    held = {name: np.array([value]) for name, value in ADAM.items() if value in (1e-2, 0.9, 0.999)}
+    assert len(held) == 3
+    momentum, decay = np.array([0.7]), np.array([0.99])
+    for ours, theirs in (
+        (adam(run, *state, 7, **ADAM), adam(run, *state, 7, **{**ADAM, **held})),
+        (sgd(run, *state[:3], 0.1, 0.7), sgd(run, *state[:3], np.array([0.1]), momentum)),
+        ([ema(run, *state[:2], 0.99)], [ema(run, *state[:2], decay)]),
+        ([ema(run, *state[:2], 0.99, steps(3))], [ema(run, *state[:2], decay, steps(3))]),
+    ):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_an_average_that_has_arrived_stays(run: Any) -> None:

@@ -11,8 +11,7 @@ from helpers import Array, as_float64, assert_close, draw
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganengine import kernels, reference
-from ganengine.kernels import _window as geometry
+from ganengine import kernels, reference, window
 
 Case = tuple[tuple[int, ...], Any, dict[str, Any]]
 CASES: list[Case] = [
@@ -36,7 +35,7 @@ CASES: list[Case] = [
 
 def sizes(x: Array, kernel: Any, options: dict[str, Any]) -> tuple[Any, ...]:
     """Shape of y, and what the kernels take of the geometry."""
-    view = geometry.pooling(
+    view = window.pooling(
         x.shape[2:],
         kernel,
         options.get("stride"),

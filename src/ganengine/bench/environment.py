@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import os
 import platform
 import re
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ganengine import backend
-from ganengine.bench.contestants import package_version
 from ganengine.version import __version__
 
 _PACKAGES = ("numpy", "cupy", "torch", "jax", "jaxlib", "keras", "tensorflow")
@@ -75,6 +75,16 @@ def results_folder(parent: Path, device: str = "cpu") -> Path:
     folder = parent / re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def package_version(package: str) -> str | None:
+    """The installed version of a package, without importing it; None where it is not installed."""
+    for name in (package, f"{package}-cpu", f"{package}-cuda13x", f"{package}-cuda12x"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def load_average() -> float | None:

@@ -1,64 +1,69 @@
-"""How many floating-point operations a training step needs."""
+"""How many floating-point operations a captured step makes, from its kernel calls."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from ganengine.bench.layers import Layer
-from ganengine.bench.problem import Problem
+from ganengine.backend import Shape
+from ganengine.program import Call, Program
 
 
-def step_flops(problem: Problem) -> int:
-    """FLOPs of one training step, counted once per product that the step needs.
+def program_flops(program: Program) -> int:
+    """FLOPs of the matrix products and convolutions in one replay, a multiply-add as two.
 
-    Only matrix products and convolutions count, a multiply-add as two; activations, losses, Adam
-    and the data are left out. Needed are: the generator forwards (once if both updates share their
-    noise, else twice); the discriminator forwards on the real and the generated batch; its weight
-    gradients for both, and the input gradients behind its first layer; for the generator's update
-    the updated discriminator forwards, its input gradients down to the image, the generator's
-    weight gradients and the input gradients behind its first layer.
+    All else is left out: activations, losses, optimisers, the data. Zeros around an image count as
+    pixels. Where an image is enlarged before a convolution, a pixel counts once per kernel that it
+    meets, however often it is repeated.
 
     Example:
-        >>> from ganengine import recipes
-        >>> from ganengine.bench.problem import make_problem
-        >>> step_flops(make_problem(recipes.get("mlp-128"), images=500, check_steps=1))
+        >>> from ganengine import Trainer
+        >>> from ganengine.data import drawn_digits
+        >>> program_flops(Trainer("mlp-128", drawn_digits(200)).program)
         222003200
     """
-    g_all, g_behind_first = products(problem.generator)
-    d_all, d_behind_first = products(problem.discriminator)
-    batch, g_batch = problem.recipe.batch_size, problem.g_batch
-    d_update = batch * (2 * d_all + 2 * (d_all + d_behind_first))
-    g_update = g_batch * (g_all + d_all + d_all + g_all + g_behind_first)
-    for_d = 0 if problem.recipe.same_noise else batch * g_all
-    return 2 * (for_d + d_update + g_update)
+    return sum(map(call_flops, program.calls))
 
 
-def products(network: Sequence[Layer]) -> tuple[int, int]:
-    """Multiply-adds per sample of all layers with weights, and of all but the first."""
-    counts = [_products(layer) for layer in network if "weight" in layer.arrays]
-    return sum(counts), sum(counts[1:])
+def call_flops(call: Call) -> int:
+    """FLOPs of one call; 0 where it is no product."""
+    return 2 * _multiply_adds(call.kernel, call.arguments)
 
 
-def _products(layer: Layer) -> int:
-    """Multiply-adds per sample.
+def _multiply_adds(kernel: str, arguments: tuple[Any, ...]) -> int:
+    """Of one call; the arguments are in the order of csrc/common/kernels.h."""
+    if kernel == "matmul":
+        m, n, k = arguments[3:6]
+        return int(m * n * k)
+    if kernel == "dense_bce_with_logits":
+        batch, in_features = arguments[8:10]
+        return int(batch * in_features)
+    name, _, direction = kernel.rpartition("_")
+    if direction not in ("forward", "backward") or not (name == "dense" or "conv" in name):
+        return 0
+    has_scratch = name == "upsample_conv2d"
+    sizes = (4 if direction == "forward" else 8) + has_scratch  # where arrays end
+    once = _dense(*arguments[sizes:][:3]) if name == "dense" else _conv(name, *arguments[sizes:])
+    if direction == "forward":
+        return once
+    dx, dweight = arguments[sizes - 3 : sizes - 1]
+    return once * (bool(dx) + bool(dweight))
 
-    Zeros around an image count as pixels. A repeated pixel counts once per kernel that it meets:
-    where upsampling stands before a convolution, taps that meet the same pixel can be added up.
-    """
-    weight = layer.arrays["weight"]
-    size: int = weight.size
-    if not layer.is_convolution:
-        return size
-    _, height, width = layer.shape
-    if layer.kind == "conv_transpose2d":
-        # One kernel for each pixel that comes in.
-        (kh, kw), (top, bottom, left, right) = layer.kernel, layer.padding
-        height = (height + top + bottom - kh - layer.output_padding[0]) // layer.stride[0] + 1
-        width = (width + left + right - kw - layer.output_padding[1]) // layer.stride[1] + 1
-        return size * height * width
-    rows = _taps(height, layer.kernel[0], layer.padding[0], layer.scale)
-    columns = _taps(width, layer.kernel[1], layer.padding[2], layer.scale)
-    return int(weight.shape[0] * weight.shape[1]) * rows * columns
+
+def _dense(batch: int, in_features: int, out_features: int) -> int:
+    return batch * in_features * out_features
+
+
+def _conv(name: str, x: Shape, weight: Shape, y: Shape, window: Shape, scale: Any, *_: Any) -> int:
+    filters, kernel = weight[0] * weight[1], weight[2:]
+    if name == "conv_transpose2d":  # one kernel for each pixel that comes in
+        places = x[2] * x[3] * kernel[0] * kernel[1]
+    elif name == "upsample_conv2d":
+        padding = window[2:]
+        rows, columns = (_taps(y[2 + i], kernel[i], padding[i], scale) for i in range(2))
+        places = rows * columns
+    else:
+        places = y[2] * y[3] * kernel[0] * kernel[1]
+    return x[0] * filters * places
 
 
 def _taps(count: int, kernel: int, before: int, scale: int) -> int:

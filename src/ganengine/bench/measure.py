@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,27 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ganengine.bench.contestants import (
-    Variant,
-    engine,
-    framework_version,
-    missing_package,
-    variants,
-)
 from ganengine.bench.environment import environment, load_average, processors
-from ganengine.bench.flops import step_flops
-from ganengine.bench.layers import Array
-from ganengine.bench.problem import Problem, make_problem
+from ganengine.bench.problem import Array, Problem
+from ganengine.bench.variant import Variant, engine
 from ganengine.bench.worker import Worker, WorkerError
-from ganengine.recipes import Recipe
+from ganengine.version import __version__
 
-CHECK_STEPS = 5
 # How much a loss may differ in each step of the check, relative to the larger of 1 and its size.
 # All sides compute in float32 but sum in different orders, which shows in the seventh digit; from
 # then on Adam makes much of little, for it moves every parameter by about the learning rate however
 # small the gradient was. The recipe that is worst for this among those without convolutions (mnist)
 # stays below a quarter of it.
-TOLERANCE = 2e-6 * 3.0 ** np.arange(CHECK_STEPS)
+TOLERANCE = 2e-6 * 3.0 ** np.arange(5)
 # Where a network makes even more of little (dcgan-mnist normalises batches of nearly equal images),
 # they may differ by so many times what the engine's own losses do after changes of the last digit.
 _SPREADS = 8.0
@@ -77,8 +68,8 @@ class Entry:
 
 
 def measure(
-    recipe: Recipe,
-    against: Sequence[str],
+    problem: Problem,
+    against: Sequence[Variant] = (),
     *,
     device: str = "cpu",
     rounds: int = 20,
@@ -86,15 +77,15 @@ def measure(
     limit: float = 180.0,
     patience: float = 600.0,
     threads: int | None = None,
-    images: int | None = None,
-    quick: bool = False,
+    folders: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
-    """Time a recipe's training step on this engine and on other frameworks.
+    """Time a training step on this engine, alone or in turns with others.
 
     Args:
-        recipe: whose step.
-        against: keys of :data:`ganengine.bench.contestants.FRAMEWORKS`.
+        problem: the step, with the losses to reproduce if there are others.
+        against: the others.
         device: ``"cpu"`` or ``"cuda"``, of every contestant.
         rounds: in each, every contestant has one turn.
         seconds: that a turn lasts, about; longer where one step does.
@@ -102,8 +93,8 @@ def measure(
             ``rounds`` is not less.
         patience: seconds; who needs longer to get ready, or for a turn, is left out.
         threads: of every contestant, which is bound to as many processors; all if None.
-        images: size of the resident data set; the recipe's own if None.
-        quick: only the simplest way of each framework.
+        folders: where the modules of the others are.
+        left_out: frameworks that do not take part, and why; for the result.
         say: is told what goes on.
 
     Returns:
@@ -118,35 +109,39 @@ def measure(
         raise ValueError(f"threads is {threads}; it can be 1 to {len(own)} here")
     own = own[:threads]
     where = environment(device)
-    say(f"{recipe.name}: {CHECK_STEPS} steps of this engine, which all others must reproduce")
-    problem = make_problem(recipe, images=images, check_steps=CHECK_STEPS)
-    chosen = []
-    left_out = {}
-    for name in against:
-        ways = variants(name, problem, device=device, quick=quick)
-        missing = missing_package(name)
-        if missing:
-            left_out[name] = f"{missing} is not installed"
-        elif not ways:
-            left_out[name] = f"there is no step in it for {device}"
-        if name in left_out:
-            say(f"{name}: left out, {left_out[name]}")
-        else:
-            chosen += ways
+    name = problem.system().name
     with ExitStack() as stack, ThreadPoolExecutor(_STARTED_TOGETHER[device]) as pool:
 
         def enter(variant: Variant) -> Entry:
-            return _enter(variant, problem, own, patience, stack, say)
+            say(f"{variant.framework}: {variant.name}")
+            entry = Entry(variant, None)
+            try:
+                entry.worker = worker = Worker(
+                    variant, problem, own, folders=folders, timeout=patience
+                )
+                stack.callback(worker.close)
+                if against:
+                    entry.losses = np.asarray(worker.losses(), "float64")
+                worker.run(worker.chunk)  # where it compiles
+            except WorkerError as error:
+                entry.drop(str(error))
+                if variant == engine(device):
+                    raise
+                say(f"  left out: {error}")
+            return entry
 
-        entries = [enter(engine(device)), *pool.map(enter, chosen)]
+        entries = [enter(engine(device)), *pool.map(enter, against)]
         check(problem, entries)
-        if problem.has_dropout:
+        if against and problem.has_dropout:
             say("compared without dropout, whose random masks differ; timed with it")
+        assert entries[0].worker is not None
+        about = entries[0].worker.about()
         rounds = _plan_turns(entries, rounds, seconds, limit)
         peaks, loads = _take_turns(entries, rounds, say)
     return {
         "kind": "training step",
-        "recipe": recipe.name,
+        "recipe": name,
+        "settings_of_system": dict(problem.settings),
         "environment": where,
         "settings": {
             "device": device,
@@ -154,21 +149,17 @@ def measure(
             "rounds": rounds,
             "seconds_per_turn": seconds,
             "threads": len(own),
-            "batch_size": recipe.batch_size,
-            "images": len(problem.images),
-            "generator_passes": 1 if recipe.same_noise else 2,
+            "batch_size": problem.settings.get("batch_size"),
+            "images": problem.rows,
         },
         "load_average": {"before": where["load_average"], "rounds": loads},
-        "check": {
-            "steps": CHECK_STEPS,
-            "tolerance": [_round(value) for value in tolerance(problem)],
-            "dropout": "left out" if problem.has_dropout else "none",
-            "losses": problem.check_losses.round(6).tolist(),
-        },
-        "flops_per_step": step_flops(problem),
+        "check": _check_words(problem) if against else None,
+        "flops_per_step": about["flops"],
+        "calls_per_step": about["calls"],
+        "memory_bytes": about["memory_bytes"],
         "peak_gflops": _summary([peak / 1e9 for peak in peaks]),
-        "left_out": left_out,
-        **_scores(entries, problem, peaks),
+        "left_out": dict(left_out or {}),
+        **_scores(entries, about["flops"], peaks),
     }
 
 
@@ -207,7 +198,7 @@ def check(problem: Problem, entries: Sequence[Entry]) -> None:
             )
             continue
         wrong.append(
-            f"{entry.variant.framework} ({entry.variant.name}) has d_loss, g_loss = "
+            f"{entry.variant.framework} ({entry.variant.name}) has {', '.join(problem.losses)} = "
             f"{entry.losses[step].tolist()} in step {step + 1}, this engine has "
             f"{wanted[step].tolist()}"
         )
@@ -217,28 +208,13 @@ def check(problem: Problem, entries: Sequence[Entry]) -> None:
         )
 
 
-def _enter(
-    variant: Variant,
-    problem: Problem,
-    own: Sequence[int],
-    patience: float,
-    stack: ExitStack,
-    say: Say,
-) -> Entry:
-    """Start a contestant, compute its losses and make its first steps (where it compiles)."""
-    say(f"{variant.framework}: {variant.name}")
-    entry = Entry(variant, None)
-    try:
-        entry.worker = worker = Worker(variant, problem, own, timeout=patience)
-        stack.callback(worker.close)
-        entry.losses = np.asarray(worker.losses(), "float64")
-        worker.run(worker.chunk)
-    except WorkerError as error:
-        entry.drop(str(error))
-        if variant == engine(variant.device):
-            raise
-        say(f"  left out: {error}")
-    return entry
+def _check_words(problem: Problem) -> dict[str, Any]:
+    return {
+        "steps": len(problem.check_losses),
+        "tolerance": [_round(value) for value in tolerance(problem)],
+        "dropout": "left out" if problem.has_dropout else "none",
+        "losses": problem.check_losses.round(6).tolist(),
+    }
 
 
 def _plan_turns(entries: Sequence[Entry], rounds: int, seconds: float, limit: float) -> int:
@@ -274,8 +250,8 @@ def _take_turns(
 
     A round in which somebody failed is left out for all.
     """
-    engine = entries[0]
-    assert engine.worker is not None
+    ours = entries[0]
+    assert ours.worker is not None
     peaks: list[float] = []
     loads: list[float | None] = []
     for number in range(rounds):
@@ -287,18 +263,17 @@ def _take_turns(
             try:
                 entry.step_seconds.append(entry.worker.run(entry.steps) / entry.steps)
             except WorkerError as error:
-                if entry is engine:
+                if entry is ours:
                     raise
                 entry.drop(f"stopped in round {number + 1}: {error}")
                 say(f"  {entry.variant.framework} ({entry.variant.name}) {entry.note}")
-        peaks.append(engine.worker.peak(_PEAK_SECONDS))
+        peaks.append(ours.worker.peak(_PEAK_SECONDS))
         loads.append(load_average())
     return peaks, loads
 
 
-def _scores(entries: Sequence[Entry], problem: Problem, peaks: Sequence[float]) -> dict[str, Any]:
-    engine = np.array(entries[0].step_seconds)
-    flops = step_flops(problem)
+def _scores(entries: Sequence[Entry], flops: int | None, peaks: Sequence[float]) -> dict[str, Any]:
+    own_seconds = np.array(entries[0].step_seconds)
     contestants: list[dict[str, Any]] = []
     best: dict[str, str] = {}
     for entry in sorted(entries, key=lambda entry: np.median(entry.step_seconds or np.inf)):
@@ -306,26 +281,30 @@ def _scores(entries: Sequence[Entry], problem: Problem, peaks: Sequence[float]) 
         score: dict[str, Any] = {
             "framework": name,
             "variant": entry.variant.name,
-            "version": framework_version(name),
+            "version": entry.variant.version or __version__,
         }
         contestants.append(score)
         if entry.note:
             score["left_out"] = entry.note
             continue
         best.setdefault(name, entry.variant.name)
-        own = np.array(entry.step_seconds)
+        taken = np.array(entry.step_seconds)
         score["steps_per_turn"] = entry.steps
         if entry.differences is not None:
             score["loss_differences"] = [_round(value) for value in entry.differences]
-        score["step_ms"] = _summary(own * 1e3)
-        score["gflops"] = _round(flops / np.median(own) / 1e9)
-        score["times_the_engine"] = _summary(own / engine)
-    achieved = flops / float(np.median(engine))
-    return {
-        "fraction_of_peak": {
+        score["step_ms"] = _summary(taken * 1e3)
+        if flops:
+            score["gflops"] = _round(flops / np.median(taken) / 1e9)
+        score["times_the_engine"] = _summary(taken / own_seconds)
+    fraction = None
+    if flops:
+        achieved = flops / float(np.median(own_seconds))
+        fraction = {
             "of_median": _round(achieved / np.median(peaks)),
             "of_highest": _round(achieved / max(peaks)),
-        },
+        }
+    return {
+        "fraction_of_peak": fraction,
         "contestants": contestants,
         "best": best,
     }

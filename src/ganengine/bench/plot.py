@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from ganengine.bench.report import NAMES, Result, machine
+from ganengine.bench.report import NAMES, Result, machine, name_of
 
 _OWN_COLOUR, _OTHER_COLOUR, _TEXT_COLOUR = "#d1495b", "#b8c0cc", "#30343b"
 
@@ -60,7 +60,7 @@ def bars_of(result: Result) -> list[tuple[str, float, float]]:
     for score in result["contestants"]:
         if result["best"].get(score["framework"]) == score["variant"]:
             ratio = score["times_the_engine"]["median"]
-            bars.append((NAMES[score["framework"]], score["step_ms"]["median"], ratio))
+            bars.append((name_of(score["framework"]), score["step_ms"]["median"], ratio))
     return sorted(bars, key=lambda bar: bar[1])
 
 
@@ -68,7 +68,7 @@ def _panel(axes: Any, result: Result) -> None:
     bars = bars_of(result)
     longest = max(milliseconds for _, milliseconds, _ in bars)
     for row, (name, milliseconds, ratio) in enumerate(bars):
-        own = name == NAMES["ganengine"]
+        own = name == "ganengine"
         axes.barh(row, milliseconds, height=0.62, color=_OWN_COLOUR if own else _OTHER_COLOUR)
         digits = next(
             n for n, least in ((0, 100), (1, 10), (2, 0.1), (3, 0)) if milliseconds >= least
@@ -78,7 +78,7 @@ def _panel(axes: Any, result: Result) -> None:
         axes.text(milliseconds + 0.02 * longest, row, text, va="center", fontweight=weight)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     for label, (name, _, _) in zip(axes.get_yticklabels(), bars, strict=True):
-        label.set_fontweight("bold" if name == NAMES["ganengine"] else "normal")
+        label.set_fontweight("bold" if name == "ganengine" else "normal")
     axes.invert_yaxis()
     axes.set_xlim(0, 1.6 * longest)  # room for the labels
     axes.set_xticks([])
@@ -87,13 +87,14 @@ def _panel(axes: Any, result: Result) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["left"].set_color("#9aa0a8")
     batch = result["settings"]["batch_size"]
-    axes.set_title(f"{result['recipe']}, batch {batch}", loc="left", fontsize=10, pad=8)
+    title = result["recipe"] + (f", batch {batch}" if batch else "")
+    axes.set_title(title, loc="left", fontsize=10, pad=8)
 
 
 def _footnote(results: Sequence[Result]) -> str:
     where = results[0]["environment"]
     versions = where["versions"]
-    rivals = {name: versions[name] for name in ("torch", "jax", "keras") if name in versions}
+    rivals = {name: versions[name] for name in NAMES if name in versions}
     return (
         "One whole training step, each framework at its best. "
         f"{machine(results[0])}. "

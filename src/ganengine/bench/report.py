@@ -11,25 +11,27 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganengine.bench.contestants import FRAMEWORKS
 from ganengine.io.atomic import atomic_file
 
 Result = dict[str, Any]
 
-NAMES = {"ganengine": "ganengine", **FRAMEWORKS}
+NAMES = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras on TensorFlow"}
 
 
 def render(result: Result) -> RenderableType:
     """The table: one row per contestant, the fastest first; then the verdict."""
     where, settings = result["environment"], result["settings"]
-    title = f"{result['recipe']}: one training step, batch {settings['batch_size']}"
+    batch = settings["batch_size"]
+    title = f"{result['recipe']}: one training step" + (f", batch {batch}" if batch else "")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("framework")
     table.add_column("way")
     table.add_column("ms (quartiles)", justify="right")
-    table.add_column("engine = 1 (quartiles)", justify="right")
+    compared = len(result["contestants"]) > 1
+    if compared:
+        table.add_column("engine = 1 (quartiles)", justify="right")
     for score in result["contestants"]:
-        name = NAMES[score["framework"]]
+        name = name_of(score["framework"])
         if "left_out" in score:
             table.add_row(name, score["variant"], Text(score["left_out"], "yellow"))
             continue
@@ -39,20 +41,29 @@ def render(result: Result) -> RenderableType:
             name,
             score["variant"],
             f"{step['median']:.3f} ({step['q1']:.3f}-{step['q3']:.3f})",
-            f"{ratio['median']:.2f} ({ratio['q1']:.2f}-{ratio['q3']:.2f})",
+            *([f"{ratio['median']:.2f} ({ratio['q1']:.2f}-{ratio['q3']:.2f})"] if compared else []),
             style="bold" if leads else None,
         )
     for name, reason in result["left_out"].items():
-        table.add_row(NAMES[name], "", Text(reason, "yellow"))
+        table.add_row(name_of(name), "", Text(reason, "yellow"))
     lines = [
         f"{machine(result)}; "
         + ", ".join(f"{name} {version}" for name, version in where["versions"].items()),
         f"{settings['rounds']} rounds, in each a turn of {settings['seconds_per_turn']:g} s for "
-        "everyone; medians, and the ratio is taken in each round",
+        + (
+            "everyone; medians, and the ratio is taken in each round"
+            if compared
+            else "it; the median"
+        ),
         *(f"[bold]{line}[/]" for line in verdicts(result)),
         *warnings(result),
     ]
     return Group(table, *(Text.from_markup(line) for line in lines))
+
+
+def name_of(framework: str) -> str:
+    """What people call it."""
+    return NAMES.get(framework, framework)
 
 
 def machine(result: Result) -> str:
@@ -71,14 +82,31 @@ def verdicts(result: Result) -> list[str]:
         if name == "ganengine" or result["best"].get(name) != score["variant"]:
             continue
         ratio = score["times_the_engine"]["median"]
-        lines.append(f"{ratio:.2f} times as fast as {NAMES[name]} at its best ({score['variant']})")
-    peak, fraction = result["peak_gflops"], result["fraction_of_peak"]
-    lines.append(
-        f"{fraction['of_median']:.0%} of the measured peak of {peak['median']:.0f} GFLOP/s "
-        f"({fraction['of_highest']:.0%} of its highest, {peak['max']:.0f}); "
-        f"the step needs {result['flops_per_step'] / 1e6:.0f} MFLOP"
-    )
+        lines.append(
+            f"{ratio:.2f} times as fast as {name_of(name)} at its best ({score['variant']})"
+        )
+    lines.append(_speed(result))
+    if memory := result.get("memory_bytes"):
+        parts = (f"{memory[part] / 2**20:.1f} MiB of {part}" for part in ("data", "state"))
+        lines.append(
+            f"{', '.join(parts)} and {memory['step'] / 2**20:.1f} MiB for what a step makes"
+        )
     return lines
+
+
+def _speed(result: Result) -> str:
+    """Of this engine, against the machine's limit where the operations are known."""
+    flops, peak, fraction = (
+        result[key] for key in ("flops_per_step", "peak_gflops", "fraction_of_peak")
+    )
+    if not flops:
+        return "how many operations the step needs is not known"
+    own = next(s for s in result["contestants"] if s["framework"] == "ganengine")
+    return (
+        f"{own['gflops']:.0f} GFLOP/s, {fraction['of_median']:.0%} of the measured peak of "
+        f"{peak['median']:.0f} ({fraction['of_highest']:.0%} of its highest, {peak['max']:.0f}); "
+        f"the step needs {flops / 1e6:.0f} MFLOP"
+    )
 
 
 def warnings(result: Result) -> list[str]:

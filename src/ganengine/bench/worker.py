@@ -1,9 +1,9 @@
 """A contestant in a process of its own, so that no framework can disturb another.
 
 The two processes speak through pipes, one pickled tuple per message. The parent sends the variant,
-the problem and the processors to use; then ``("losses",)``, ``("run", steps)`` and
-``("peak", seconds)``, and closes the pipe at the end. Each is answered by ``("ok", value)`` or
-``("error", text)``.
+the problem and the processors to use; then ``("losses",)``, ``("run", steps)``,
+``("peak", seconds)`` and ``("about",)``, and closes the pipe at the end. Each is answered by
+``("ok", value)`` or ``("error", text)``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from ganengine.bench.contestants import Variant
 from ganengine.bench.problem import Problem
+from ganengine.bench.variant import Variant
 
 _THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GANENGINE_NUM_THREADS"),
@@ -44,6 +44,7 @@ class Worker:
         variant: what to build.
         problem: the step.
         processors: the numbers of the processors it may use; as many threads.
+        folders: where the modules of the variant and of the problem are, if they are no packages.
         timeout: seconds to wait for any answer.
     """
 
@@ -53,6 +54,7 @@ class Worker:
         problem: Problem,
         processors: Sequence[int],
         *,
+        folders: Sequence[str] = (),
         timeout: float = 600.0,
     ):
         self.variant = variant
@@ -60,7 +62,7 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
         threads = dict.fromkeys(_THREAD_VARIABLES, str(len(processors)))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ganengine.bench.worker"],
+            [sys.executable, "-m", "ganengine.bench.worker", *folders],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -89,6 +91,11 @@ class Worker:
     def peak(self, seconds: float) -> float:
         """The measured peak of what this process computes on, FLOP/s."""
         return float(self._ask(("peak", seconds)))
+
+    def about(self) -> dict[str, Any]:
+        """What one step of this engine is, if that is the contestant."""
+        about: dict[str, Any] = self._ask(("about",))
+        return about
 
     def close(self) -> None:
         """End the process."""
@@ -130,6 +137,7 @@ class Worker:
 
 def main() -> None:
     """The process: answer messages until the parent closes the pipe."""
+    sys.path += sys.argv[1:]
     inbox = sys.stdin.buffer
     outbox = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a framework may print what it likes
@@ -170,6 +178,8 @@ def _serve(inbox: BinaryIO, outbox: BinaryIO) -> None:
                 from ganengine.bench.peak import peak
 
                 answer("ok", peak(variant.device, *arguments))
+            elif name == "about":
+                answer("ok", timed.about())
         except Exception as error:
             answer("error", _describe(error))
 

@@ -15,5 +15,7 @@ def main() -> None:
             run()
     except Interrupted as interruption:
         if words := str(interruption):
-            print(words, file=sys.stderr)
+            from ganengine.cli._console import errors, say
+
+            say(errors(), words)
         sys.exit(interruption.exit_code)

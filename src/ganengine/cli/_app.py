@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ganengine.cli import bench, doctor, export, mnist, sample, train
-from ganengine.cli._console import errors
+from ganengine.cli import bench, doctor, export, mnist, new, profile, recipes, sample, train
+from ganengine.cli._console import errors, say, silence
+from ganengine.cli._systems import CodeError
 from ganengine.version import __version__
 
 app = typer.Typer(
@@ -25,9 +26,12 @@ app = typer.Typer(
 )
 app.command("mnist")(mnist.mnist)
 app.command("train")(train.train)
+app.command("recipes")(recipes.recipes)
+app.command("new")(new.new)
 app.command("sample")(sample.sample)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
+app.command("profile")(profile.profile)
 app.command("doctor")(doctor.doctor)
 
 
@@ -60,11 +64,21 @@ def run() -> None:
     except (ValueError, OSError, RuntimeError) as error:
         if os.environ.get("GANENGINE_TRACEBACK"):
             raise
-        errors().print(f"error: {error}", style="bold red", markup=False)
-        if type(error) in (ValueError, RuntimeError):  # from anywhere: perhaps a fault of ours
-            errors().print("GANENGINE_TRACEBACK=1 shows where it comes from", style="dim")
-        sys.exit(1)
+        say(errors(), f"error: {str(error) or type(error).__name__}", style="bold red")
+        # The first two are from anywhere: perhaps a fault of ours.
+        if type(error) in (ValueError, RuntimeError, CodeError):
+            say(errors(), "GANENGINE_TRACEBACK=1 shows where it comes from", style="dim")
+        _end_output()
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+def _end_output() -> None:
+    """Write what is left; where that fails, the error was told, and Python's end need not again."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # or closed, or never there
+        silence(sys.stdout)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    errors().print(f"warning: {message}", style="yellow", markup=False)
+    say(errors(), f"warning: {message}", style="yellow")

@@ -26,10 +26,34 @@ Precision = Annotated[
     typer.Option(help="Of matrix products on CUDA. [dim]Default: tf32.[/]"),
 ]
 Data = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="SPEC",
-        help="mnist, fashion-mnist, drawn, a folder of images or IDX files, a .npy or .npz.",
+        help="mnist, fashion-mnist, drawn, a folder of images or IDX files, a .npy or .npz; to "
+        "learn from several, --data a=SPEC --data b=SPEC. [dim]Default: the recipe's.[/]",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting, such as lr=2e-4; may be given again. "
+        "[dim]ganengine recipes NAME[/] shows all.",
+    ),
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.py",
+        help="Where the run's system is now, if its file was moved or changed. "
+        "[dim]Default: the same file as then, if its code is the same.[/]",
+    ),
+]
+From = Annotated[
+    Literal["best", "latest"],
+    typer.Option(
+        "--checkpoint", help="With --resume: go on from the newest one, or the newest healthy one."
     ),
 ]
 FitOption = Annotated[
@@ -63,5 +87,7 @@ CheckpointEvery = Annotated[
 ]
 Keep = Annotated[
     int | None,
-    typer.Option(min=1, help="Newest checkpoints to keep beside the best. [dim]Default: 3.[/]"),
+    typer.Option(
+        min=1, max=10**6, help="Newest checkpoints to keep beside the best. [dim]Default: 3.[/]"
+    ),
 ]

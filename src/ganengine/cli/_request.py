@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Fit = Literal["crop", "stretch"]
+Which = Literal["best", "latest"]
 
 
 class RequestError(ValueError):
@@ -17,15 +18,18 @@ class RequestError(ValueError):
 class Request:
     """The options of ``ganengine train``; None is what the user did not say."""
 
-    recipe: str | None
+    system: str | None  # a recipe's name, or a file
+    settings: tuple[str, ...] = ()
     epochs: int | None = None
     steps: int | None = None
     out: Path | None = None
     seed: int | None = None
     device: str = "auto"
     precision: str | None = None
-    data: str | None = None
+    data: tuple[str, ...] = ()
     resume: Path | None = None
+    checkpoint: Which = "latest"  # to go on from
+    file: Path | None = None  # with the system of the run that goes on
     sample_every: int | None = None
     checkpoint_every: int | None = None
     keep: int | None = None

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: at once where nothing can be lost, after a checkpoint where it can."""
+"""Ctrl-C, SIGTERM, a closed terminal: at once, or after a checkpoint where work can be lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_HANG_UP = getattr(signal, "SIGHUP", None)  # not on Windows
+if _HANG_UP is not None:
+    _WORDS[_HANG_UP] = "the terminal was closed"
 
 
 class Interrupted(BaseException):
@@ -36,20 +39,25 @@ class Patience:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise :class:`Interrupted`."""
+    """Each of the signals raises :class:`Interrupted`."""
     with _handled(_raise):
         yield
 
 
 @contextmanager
 def patient() -> Iterator[Patience]:
-    """The first SIGINT or SIGTERM is only remembered; the next raises :class:`Interrupted`."""
+    """The first signal is only remembered; the next raises :class:`Interrupted`.
+
+    A closed terminal is told twice, by the shell and by the system, and may come with a SIGTERM: it
+    counts as the first only.
+    """
     patience = Patience()
 
     def remember(number: int, frame: FrameType | None) -> None:
-        if patience.received is not None:
+        if patience.received is None:
+            patience.received = number
+        elif number != _HANG_UP:
             _raise(number, frame)
-        patience.received = number
 
     with _handled(remember):
         yield patience
@@ -61,9 +69,15 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 @contextmanager
 def _handled(handler: object) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _WORDS}  # type: ignore[arg-type]
+    heeded = [number for number in _WORDS if not _is_waived(number)]
+    before = {number: signal.signal(number, handler) for number in heeded}  # type: ignore[arg-type]
     try:
         yield
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+def _is_waived(number: int) -> bool:
+    """Whether the user has said, with nohup, that a closed terminal shall end nothing."""
+    return number == _HANG_UP and signal.getsignal(number) is signal.SIG_IGN

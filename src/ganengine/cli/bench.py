@@ -1,4 +1,4 @@
-"""``ganengine bench RECIPE``: time a training step against other frameworks."""
+"""``ganengine bench RECIPE|FILE.py``: time a training step."""
 
 from __future__ import annotations
 
@@ -12,53 +12,49 @@ from ganengine.cli import _options as options
 
 
 def bench(
-    recipe: Annotated[str, typer.Argument(help="Whose training step, such as mlp-128.")],
-    against: Annotated[
-        str, typer.Option(help="Which of torch, jax and keras, with commas between.")
-    ] = "torch,jax",
+    system: Annotated[str, typer.Argument(metavar="RECIPE|FILE.py", help="Whose training step.")],
+    settings: options.Set = None,
     device: options.DeviceOption = "cpu",
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result.")] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the result, as .svg or .png.")
     ] = None,
     repeats: Annotated[
-        int,
-        typer.Option(min=1, help="Rounds, in each a turn for everyone; fewer if steps are slow."),
+        int, typer.Option(min=1, help="Rounds with a turn each; fewer if steps are slow.")
     ] = 20,
     seconds: Annotated[float, typer.Option(min=0.0, help="That one turn lasts, about.")] = 0.25,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of everyone. [dim]Default: all processors.[/]")
+        int | None, typer.Option(min=1, help="[dim]Default: all processors.[/]")
     ] = None,
     images: Annotated[
         int | None,
-        typer.Option(min=1, help="Size of the resident data set. [dim]Default: the recipe's.[/]"),
+        typer.Option(min=1, help="Size of the made-up data set. [dim]Default: as in training.[/]"),
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Only the simplest way of each framework.")
-    ] = False,
+    data: options.Data = None,
 ) -> None:
-    """Time one whole training step against PyTorch, JAX or Keras.
+    """Time one whole training step: data, noise, all updates.
 
-    All must first compute the same losses from the same weights, images and noise. Then they take
-    turns, each in a process of its own on the same processors, and the ratio of each round counts.
+    On data that are made up, unless --data names others. Comparisons with PyTorch, JAX and Keras
+    are in the source tree: [bold]python bench/step.py RECIPE|FILE.py --against torch,jax[/].
     """
     from ganengine.bench.measure import measure
     from ganengine.bench.plot import plot as draw
+    from ganengine.bench.problem import make_problem
     from ganengine.bench.report import render, save
     from ganengine.cli._console import errors, output
+    from ganengine.cli._data import load_new
     from ganengine.cli._device import pick_device
-    from ganengine.cli._plan import get_recipe
+    from ganengine.cli._systems import choose
 
     _check_files(json, plot)
+    chosen = choose(system, settings or ()).system
+    sources = load_new(chosen, data, None, None, False)[0] if data else None
     result = measure(
-        get_recipe(recipe),
-        [name.strip() for name in against.split(",") if name.strip()],
+        make_problem(chosen, images=images, data=sources),
         device=pick_device(device),
         rounds=repeats,
         seconds=seconds,
         threads=threads,
-        images=images,
-        quick=quick,
         say=lambda text: errors().print(text, style="dim", markup=False),
     )
     output().print(render(result))

@@ -50,7 +50,7 @@ def _findings() -> Iterator[Finding]:
     yield from _data()
     for name in _FRAMEWORKS:
         version = _version(name)
-        cure = "" if version else "only for ganengine bench: pip install 'ganengine[bench]'"
+        cure = "" if version else "only for bench/step.py: pip install 'ganengine[bench]'"
         yield Finding(name, version is not None, version or "not installed", cure)
     version = _version("onnx")
     cure = "" if version else "only for ganengine export --onnx: pip install 'ganengine[onnx]'"
@@ -111,6 +111,7 @@ def _devices() -> Iterator[Finding]:
 
 def _data() -> Iterator[Finding]:
     from ganengine import data
+    from ganengine.text import printable
 
     for name in data.names():
         if name == "drawn":
@@ -127,6 +128,8 @@ def _data() -> Iterator[Finding]:
             yield Finding(f"data: {name}", False, f"damaged: {error}", "remove the file")
         else:
             yield Finding(f"data: {name}", True, f"{len(dataset):,} images: {dataset.source}")
+    note = data.cache_note()
+    yield Finding("cache", not note, printable(data.cache_dir()), note)
 
 
 def _version(package: str) -> str | None:

@@ -6,6 +6,7 @@ from ganengine.cli import _options as options
 
 
 def mnist(
+    settings: options.Set = None,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
     out: options.Out = None,
@@ -24,6 +25,16 @@ def mnist(
 
     start(
         Request(
-            "mnist", epochs, steps, out, seed, device, precision, data, resume, draw_if_missing=True
-        ),
+            "mnist",
+            settings=tuple(settings or ()),
+            epochs=epochs,
+            steps=steps,
+            out=out,
+            seed=seed,
+            device=device,
+            precision=precision,
+            data=tuple(data or ()),
+            resume=resume,
+            draw_if_missing=True,
+        )
     )

@@ -1,4 +1,4 @@
-"""``ganengine train RECIPE``: train any recipe, on any data."""
+"""``ganengine train RECIPE|FILE``: train any system, on any data."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from ganengine.cli import _options as options
 
 
 def train(
-    recipe: Annotated[
+    system: Annotated[
         str | None,
-        typer.Argument(metavar="RECIPE", help="What to train; with --resume it is known."),
+        typer.Argument(
+            metavar="RECIPE|FILE.py",
+            help="What to train: a recipe, or a file with a System; with --resume it is known.",
+        ),
     ] = None,
+    settings: options.Set = None,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
     out: options.Out = None,
@@ -24,29 +28,34 @@ def train(
     fit: options.FitOption = None,
     crop: options.Crop = None,
     resume: options.Resume = None,
+    checkpoint: options.From = "latest",
+    file: options.File = None,
     sample_every: options.SampleEvery = None,
     checkpoint_every: options.CheckpointEvery = None,
     keep: options.Keep = None,
 ) -> None:
-    """Train a recipe, or go on with a run: [bold]ganengine train --resume RUN[/]."""
+    """Train a recipe or a GAN of your own, or go on with a run: [bold]--resume RUN[/]."""
     from ganengine.cli._request import Request
     from ganengine.cli._training import start
 
     start(
         Request(
-            recipe,
-            epochs,
-            steps,
-            out,
-            seed,
-            device,
-            precision,
-            data,
-            resume,
-            sample_every,
-            checkpoint_every,
-            keep,
+            system,
+            settings=tuple(settings or ()),
+            epochs=epochs,
+            steps=steps,
+            out=out,
+            seed=seed,
+            device=device,
+            precision=precision,
+            data=tuple(data or ()),
             fit=fit,
             crop=crop,
+            resume=resume,
+            checkpoint=checkpoint,
+            file=file,
+            sample_every=sample_every,
+            checkpoint_every=checkpoint_every,
+            keep=keep,
         )
     )

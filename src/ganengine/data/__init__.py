@@ -1,12 +1,14 @@
-"""Images to learn from: MNIST and its relatives, folders, arrays, and digits drawn on the spot.
+"""Data to learn from: MNIST and its relatives, folders, arrays, and digits drawn on the spot.
 
 dataset = data.load("mnist")          # a name, a folder of IDX or image files, a .npy or .npz file
-dataset.images, dataset.labels        # (N, C, H, W) uint8, (N,) int64 or None
+dataset = data.Dataset.of(image=x)    # or arrays in memory
+dataset.columns                       # {"image": (N, C, H, W) uint8, "label": (N,) int64, …}
+dataset.images, dataset.labels        # the two that most have; None where there are no labels
 """
 
+from ganengine.data._cache import cache_dir, cache_note
 from ganengine.data._dataset import DataError, DataNotFoundError, Dataset, Split
 from ganengine.data._load import load, load_or_draw, names
-from ganengine.data.download import cache_dir
 from ganengine.data.drawn import drawn_digits
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "Dataset",
     "Split",
     "cache_dir",
+    "cache_note",
     "drawn_digits",
     "load",
     "load_or_draw",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganengine.data import arrays, download, idx, image_folder
+from ganengine.data._cache import cache_dir
 from ganengine.data._dataset import DataError, DataNotFoundError, Dataset, Split
 from ganengine.data.drawn import drawn_digits
 
@@ -55,7 +57,8 @@ def load(
             and how much memory large data take.
 
     Returns:
-        Images ``(N, C, H, W)``, uint8, labels ``(N,)``, int64, or ``None``, and their source.
+        Images ``(N, C, H, W)``, uint8, labels ``(N,)``, int64, where there are some, what other
+        columns a ``.npz`` file has (see `ganengine.data.arrays.read`), and their source.
 
     Raises:
         DataNotFoundError: A named data set is neither here nor could be downloaded; the message
@@ -69,9 +72,9 @@ def load(
     """
     if split not in ("train", "test"):
         raise DataError(f"split is {split!r}; expected 'train' or 'test'")
-    path = Path(spec).expanduser()
+    path = _expanded(spec)
     named = spec in names()
-    if not named and path.is_dir() and idx.find(path, split) is None:
+    if not named and os.path.isdir(path) and idx.find(path, split) is None:
         found = image_folder.read(
             path, split, image_shape=image_shape, fit=fit or "crop", crop=crop, progress=progress
         )
@@ -87,11 +90,11 @@ def load(
         return drawn_digits(_DRAWN_COUNT[split], _DRAWN_SEED[split])
     if named:
         return _load_named(download.SOURCES[str(spec)], split, allow_download, progress)
-    if found := _load_folder(path, split, path.resolve().name):
+    if os.path.isdir(path) and (found := _load_folder(path, split, path.resolve().name)):
         return found
     if path.suffix in (".npy", ".npz"):
-        images, labels = arrays.read(path, split, progress=progress)
-        return Dataset(path.stem, images, labels, f"{path}, {split} split")
+        columns = arrays.read(path, split, progress=progress)
+        return Dataset(path.stem, columns, f"{path}, {split} split")
     raise DataError(
         f"data {str(spec)!r} is no name, no folder and no .npy or .npz file; "
         f"expected a path to one of these, or one of {', '.join(names())}"
@@ -128,19 +131,26 @@ def load_or_draw(
         return replace(drawn, source=source, fallback_reason=str(error))
 
 
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # no such user, or none with a home
+        raise DataError(f"{path}: {error}") from error
+
+
 def _load_named(
     source: download.Source, split: Split, allow_download: bool, progress: bool
 ) -> Dataset:
     looked = []
     if own := os.environ.get("GANENGINE_DATA"):
-        for folder in (Path(own).expanduser() / source.name, Path(own).expanduser()):
+        for folder in (_expanded(own) / source.name, _expanded(own)):
             if found := _load_published(folder, split, source):
                 return found
         looked.append(f"GANENGINE_DATA={own}: no {source.title} there or in {source.name}/")
     else:
         looked.append("GANENGINE_DATA: not set")
 
-    cache = download.cache_dir() / source.name
+    cache = cache_dir() / source.name
     try:
         if found := _load_published(cache, split, source):
             return found
@@ -159,10 +169,10 @@ def _load_named(
         looked.append(f"download: {error}")
     files = " and ".join(f"{name}.gz" for name in download.FILES[split])
     raise DataNotFoundError(
-        f"cannot find the {split} split of {source.title}. Looked in\n"
-        + "".join(f"  - {place}\n" for place in looked)
-        + f"What to do: put {files} into a folder, and set GANENGINE_DATA to that folder "
-        "or give the folder itself as the data."
+        f"cannot find the {split} split of {source.title}. Looked in",
+        *(f"  - {place}" for place in looked),
+        f"What to do: put {files} into a folder, and set GANENGINE_DATA to that folder "
+        "or give the folder itself as the data.",
     )
 
 
@@ -171,8 +181,13 @@ def _load_published(folder: Path, split: Split, source: download.Source) -> Data
     found = _load_folder(folder, split, source.name)
     if found is None:
         return None
-    digest = idx.md5(found.images[:, 0])
-    owners = [other.name for other in download.SOURCES.values() if digest in other.md5.values()]
+    pixels = found.images[:, 0]
+    sums = {idx.checksum(pixels, kind) for kind in ("sha256", "md5")}
+    owners = [
+        other.name
+        for other in download.SOURCES.values()
+        if not sums.isdisjoint(other.checksums.values())
+    ]
     if owners and source.name not in owners:  # MNIST and its relatives name their files alike
         return None
     checked = "checksum as published" if owners else "NOT THE PUBLISHED FILE: another checksum"
@@ -181,9 +196,11 @@ def _load_published(folder: Path, split: Split, source: download.Source) -> Data
 
 def _load_folder(folder: Path, split: Split, name: str) -> Dataset | None:
     """Load a split from a folder of IDX files, or `None` where it holds none."""
-    paths = idx.find(folder, split)
+    paths = idx.find(folder, split) if os.path.isdir(folder) else None
     if paths is None:
         return None
     images, labels = idx.read_pair(*paths)
-    classes = None if labels is None else labels.astype(np.int64)
-    return Dataset(name, images[:, np.newaxis], classes, f"{paths[0]}, {split} split")
+    columns: dict[str, NDArray[Any]] = {"image": images[:, np.newaxis]}
+    if labels is not None:
+        columns["label"] = labels.astype(np.int64)
+    return Dataset(name, columns, f"{paths[0]}, {split} split")

@@ -3,52 +3,50 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ganengine.data._dataset import DataError
+from ganengine.text import printable
 
 _MUCH = 1 << 30  # bytes from which on a user is told
 _LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 
-def claim(where: str, shape: Sequence[int], *, tell: bool, room: int | None = None) -> None:
-    """Make sure that uint8 images fit into memory, and tell how much they take if it is much.
+def claim(what: str, size: int, *, tell: bool, room: int | None = None, beside: int = 0) -> None:
+    """Make sure that data fit into memory, and tell how much they take if it is much.
 
     Args:
-        where: What the images are, for the message.
-        shape: ``(N, C, H, W)`` of the images.
+        what: What the data are, for the message.
+        size: Bytes that they take.
         tell: Whether the standard error stream may be written to.
         room: How many bytes they may take; by default what :func:`available` says.
+        beside: Bytes that are needed too, but only while the data are read.
 
     Raises:
         DataError: They do not fit.
 
     Example:
-        >>> claim("photos", (10, 3, 64, 64), tell=True)
-        >>> claim("photos", (10, 3, 64, 64), tell=True, room=1000)
+        >>> claim("photos", 122_880, tell=True)
+        >>> claim("photos", 122_880, tell=True, room=1000)
         Traceback (most recent call last):
             ...
-        ganengine.data._dataset.DataError: photos: 10 images of 3 x 64 x 64 take 122,880 bytes of \
-memory; at most 1,000 are expected
+        ganengine.data._dataset.DataError: photos take 122,880 bytes of memory; at most 1,000 are \
+expected
     """
-    size = math.prod(shape)
-    words = f"{where}: {shape[0]:,} images of {' x '.join(map(str, shape[1:]))} take"
-    if room is not None:
-        if size > room:
-            raise DataError(f"{words} {size:,} bytes of memory; at most {room:,} are expected")
-        return
+    if room is not None and size > room:
+        raise DataError(f"{what} take {size:,} bytes of memory; at most {room:,} are expected")
     free = available()
-    words = f"{words} {size / 2**30:.1f} GiB of memory"
+    words = f"{what} take {size / 2**30:.1f} GiB of memory"
+    if beside:
+        words += f" ({beside / 2**30:.1f} GiB more while they are read)"
     if free is not None:
         words += f", and {free / 2**30:.1f} GiB are free"
-        if size > free:
-            raise DataError(f"{words}: take fewer or smaller images")
+        if room is None and size + beside > free:
+            raise DataError(f"{words}: take fewer or smaller ones")
     if tell and size >= _MUCH:
-        print(words, file=sys.stderr)
+        print(printable(words), file=sys.stderr)
 
 
 def available() -> int | None:

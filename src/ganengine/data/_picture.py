@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ganengine.data import _memory
 from ganengine.data._dataset import DataError
 
 Fit = Literal["crop", "stretch"]
@@ -16,6 +20,9 @@ Fit = Literal["crop", "stretch"]
 # No others: what calls itself .png may else be handed to Ghostscript.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_PIXEL_BYTES = 16  # that decoding takes at worst: colours, alpha, white below them, and both as one
+_MOST_PIXELS = 1 << 27  # of one picture: 2 GiB while it is decoded
+_LARGE = 1 << 23  # pixels; memory of this size and more would be taken, and kept, by every thread
 _REDUCING_GAP = 2  # a JPEG file is decoded at least at this multiple of the size that is wanted
 
 
@@ -32,13 +39,18 @@ class ShapeError(DataError):
     """An image that is not as :attr:`Wanted.exact` demands."""
 
 
+class LargeError(Exception):
+    """A picture so large that no other thread should decode one meanwhile."""
+
+
 def shape_of(path: Path, crop: int | None) -> tuple[int, int, int]:
     """``(C, H, W)`` of an image file after cropping: C is 1 for grey and 3 for all else."""
-    with Image.open(path, formats=_FORMATS) as image:
-        return _shape(ImageOps.exif_transpose(image), crop)
+    with _opened(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        return _shape(image, crop)
 
 
-def decode(path: Path, wanted: Wanted) -> NDArray[np.uint8]:
+def decode(path: Path, wanted: Wanted, *, alone: bool = True) -> NDArray[np.uint8]:
     """Read an image file, upright, without transparency, of the wanted size and channels.
 
     Args:
@@ -47,30 +59,58 @@ def decode(path: Path, wanted: Wanted) -> NDArray[np.uint8]:
             (less where the image is smaller). Then ``fit`` either cuts out the largest centred part
             of the wanted proportions, or takes all of it and lets the proportions change. What is
             left is resized with Lanczos' filter. Where nothing must be resized, no pixel changes.
+        alone: Whether this is the one thread that may decode large pictures.
 
     Returns:
         uint8 ``(C, H, W)``.
 
     Raises:
         ShapeError: It is not as ``wanted.exact`` demands.
-        Exception: The file is no image, or damaged: Pillow raises whatever it likes.
+        LargeError: It is large, and the thread is not the one for these.
+        Exception: The file is no image, damaged or too large: Pillow raises whatever it likes.
     """
-    channels, height, width = wanted.shape
-    if not path.is_file():
+    with _opened(path) as image:
+        pixels = image.width * image.height
+        if wanted.crop is None and not wanted.exact:
+            side = _REDUCING_GAP * max(wanted.shape[1:])
+            image.draft(None, (side, side))
+            if "progressive" not in image.info:  # a progressive file is held as a whole
+                pixels = image.width * image.height
+        if pixels > _LARGE and not alone:
+            raise LargeError
+        return _brought(image, wanted)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file that is a file, and whose pixels are not too many to be decoded."""
+    if not os.path.isfile(path):
         raise DataError("no regular file")  # a pipe would be read for ever
     with Image.open(path, formats=_FORMATS) as image:
-        if wanted.crop is None and not wanted.exact:
-            side = _REDUCING_GAP * max(height, width)
-            image.draft(None, (side, side))
-        upright = ImageOps.exif_transpose(image)
-        shape = _shape(upright, wanted.crop)  # grey becomes colour without a loss
-        if wanted.exact and shape not in (wanted.shape, (1, height, width)):
-            raise ShapeError(f"has shape {shape}")
-        picture = _in_mode(upright, channels)
-    picture = picture.crop(_region(picture.size, wanted))
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    pixels = np.asarray(picture).reshape(height, width, channels)
+        pixels = image.width * image.height
+        words = f"{image.width:,} x {image.height:,} pixels are too many"
+        if pixels > _MOST_PIXELS:
+            raise DataError(f"{words}; at most {_MOST_PIXELS:,} are read")
+        free = _memory.available() if pixels > _LARGE else None
+        if free is not None and pixels * _PIXEL_BYTES > free:
+            raise DataError(f"{words} for the {free / 2**30:.1f} GiB of memory that are free")
+        yield image
+
+
+def _brought(image: Image.Image, wanted: Wanted) -> NDArray[np.uint8]:
+    """The pixels of an open image as they are wanted, (C, H, W); with as few copies as can be."""
+    channels, height, width = wanted.shape
+    ImageOps.exif_transpose(image, in_place=True)
+    shape = _shape(image, wanted.crop)  # grey becomes colour without a loss
+    if wanted.exact and shape not in (wanted.shape, (1, height, width)):
+        raise ShapeError(f"has shape {shape}")
+    region = _region(image.size, wanted)
+    if region != (0, 0, *image.size):
+        image = image.crop(region)
+    image = _in_mode(image, channels)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    pixels = np.asarray(image).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1)
 
 
@@ -91,7 +131,7 @@ def _in_mode(image: Image.Image, channels: int) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return image.convert(_MODES[channels])
+    return image if image.mode == _MODES[channels] else image.convert(_MODES[channels])
 
 
 def _region(size: tuple[int, int], wanted: Wanted) -> tuple[int, int, int, int]:

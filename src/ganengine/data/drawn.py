@@ -72,7 +72,8 @@ def drawn_digits(count: int, seed: int = 0) -> Dataset:
         digits = rng.permutation(np.arange(_CHUNK) % 10)
         labels[part] = digits[:size]
         images[part, 0] = _ink(*_place(rng, *_write(rng, digits)))[:size]
-    return Dataset("drawn", images, labels, f"digits drawn from strokes by ganengine, seed {seed}")
+    source = f"digits drawn from strokes by ganengine, seed {seed}"
+    return Dataset("drawn", {"image": images, "label": labels}, source)
 
 
 def _write(rng: np.random.Generator, digits: NDArray[np.int64]) -> tuple[_Floats, _Floats]:

@@ -55,7 +55,7 @@ def read(
         array([7, 2, 1], dtype=uint8)
     """
     path = Path(path)
-    if not path.is_file():  # a pipe or a device would be read for ever
+    if not os.path.isfile(path):  # a pipe or a device would be read for ever
         raise DataError(f"{path}: there is no such file")
     try:
         with path.open("rb") as file:
@@ -134,16 +134,20 @@ def write(path: str | os.PathLike[str], values: NDArray[np.uint8]) -> None:
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
-def md5(values: NDArray[np.uint8]) -> str:
-    """The MD5 checksum of the uncompressed IDX file that holds ``values``.
+def checksum(values: NDArray[np.uint8], kind: str = "sha256") -> str:
+    """The checksum of the uncompressed IDX file that holds ``values``, as ``"kind:digits"``.
+
+    Args:
+        values: See `write`.
+        kind: ``"sha256"``, or ``"md5"`` where nobody has published another.
 
     Example:
-        >>> md5(np.array([7, 2, 1], np.uint8))
-        '95cb6c54ea3c0cf91e8411f0a9fd1728'
+        >>> checksum(np.array([7, 2, 1], np.uint8), "md5")
+        'md5:95cb6c54ea3c0cf91e8411f0a9fd1728'
     """
-    digest = hashlib.md5(_header(values), usedforsecurity=False)
+    digest = hashlib.new(kind, _header(values), usedforsecurity=False)
     digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+    return f"{kind}:{digest.hexdigest()}"
 
 
 def _header(values: NDArray[np.uint8]) -> bytes:

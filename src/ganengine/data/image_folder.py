@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from ganengine.data import _memory
 from ganengine.data._dataset import DataError, Dataset, Split
 from ganengine.data._progress import progress as show_progress
+from ganengine.data._walk import walk
+from ganengine.text import printable
 
 if TYPE_CHECKING:
     from ganengine.data._picture import Fit, Wanted
@@ -25,9 +27,10 @@ SUFFIXES = (
 )
 
 _SPLITS = {"train", "test"}
-_AT_ONCE = 256  # files whose pixels may wait for their place among the images
+_AT_ONCE = 256  # files after which the progress moves on
+_MOST_THREADS = 16  # each of which may hold a picture
 _MANY = 1000  # files from which on a user wants to see how far it has come
-_NAMED = 10  # broken files that a warning names
+_NAMED = 10  # files or links that a warning names
 
 
 class _File(NamedTuple):
@@ -50,7 +53,8 @@ def read(
 
     PNG, JPEG, BMP, GIF (the first picture), WebP, TIFF and PPM files are found by their suffix;
     other files, and names that begin with a dot, are passed over. A file that turns out to be
-    broken is left out, and a warning names it. Photographs are turned upright as their EXIF entry
+    broken, or has more than 134 million pixels, is left out, and a warning names it; so it is with
+    a link to a folder that is read already. Photographs are turned upright as their EXIF entry
     says, 16 bits become 8, and transparent parts become white unless four channels are wanted.
 
     Where every image lies in a subfolder, and there are two or more of them, each subfolder is a
@@ -94,7 +98,8 @@ def read(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about oddities that it copes with
         shape = image_shape or _first_shape(folder, files, crop)
-        _memory.claim(str(folder), (len(files), *shape), tell=progress)
+        what = f"{folder}: {len(files):,} images of {' x '.join(map(str, shape))}"
+        _memory.claim(what, len(files) * math.prod(shape), tell=progress)
         images = np.empty((len(files), *shape), np.uint8)
         wanted = Wanted(shape, fit, crop, exact=image_shape is None)
         kept, broken = _decode_into(images, folder, files, wanted, progress)
@@ -103,19 +108,23 @@ def read(
     source = f"{folder}, {split} split, {len(kept):,} image files"
     if broken:
         source += f", {len(broken):,} broken ones left out"
-        few = broken if len(broken) <= _NAMED else [*broken[:_NAMED], "and more"]
-        warnings.warn(
+        _warn(
             f"{folder}: {len(broken):,} of {len(files):,} image files cannot be read and are "
-            f"left out: {'; '.join(few)}",
-            RuntimeWarning,
-            stacklevel=2,
+            f"left out: {_few(broken)}"
         )
-    labels = None
+    columns: dict[str, NDArray[Any]] = {"image": images[: len(kept)]}
     if classes is not None:
         index = {name: label for label, name in enumerate(classes)}
-        labels = np.array([index[file.group] for file in kept], np.int64)
-    name = folder.resolve().name
-    return Dataset(name, images[: len(kept)], labels, source, classes=classes)
+        columns["label"] = np.array([index[file.group] for file in kept], np.int64)
+    return Dataset(folder.resolve().name, columns, source, classes=classes)
+
+
+def _warn(words: str) -> None:
+    warnings.warn(printable(words), RuntimeWarning, stacklevel=3)
+
+
+def _few(names: list[str]) -> str:
+    return "; ".join(names if len(names) <= _NAMED else [*names[:_NAMED], "and more"])
 
 
 def _check(image_shape: tuple[int, int, int] | None, fit: str, crop: int | None) -> None:
@@ -132,9 +141,14 @@ def _check(image_shape: tuple[int, int, int] | None, fit: str, crop: int | None)
 def _find(folder: Path, split: Split) -> tuple[list[_File], tuple[str, ...] | None]:
     """The image files of a split in their order, and the classes' names where there are some."""
     try:
-        found = sorted(_walk(folder))
+        found, again = walk(folder, SUFFIXES)
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    if again:
+        _warn(
+            f"{folder}: {len(again):,} links lead to folders that are read already, and are "
+            f"passed over: {_few([os.path.join(*parts) for parts in again])}"
+        )
     divided = all(len(parts) > 1 and parts[0] in _SPLITS for parts in found)
     depth = 1 if divided else 0  # where a class would stand in the parts of a path
     groups = [parts[depth] if len(parts) > depth + 1 else "" for parts in found]
@@ -145,23 +159,6 @@ def _find(folder: Path, split: Split) -> tuple[list[_File], tuple[str, ...] | No
         if split == (parts[0] if divided else "train")
     ]
     return files, tuple(names) if len(names) > 1 and "" not in names else None
-
-
-def _walk(
-    folder: Path, parts: tuple[str, ...] = (), above: frozenset[str] = frozenset()
-) -> Iterator[tuple[str, ...]]:
-    """Every file below a folder that is named like an image, as the parts of its path."""
-    real = os.path.realpath(folder)
-    if real in above:  # a link that leads back up
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(Path(entry.path), (*parts, entry.name), above | {real})
-            elif entry.name.lower().endswith(SUFFIXES):
-                yield (*parts, entry.name)
 
 
 def _first_shape(folder: Path, files: list[_File], crop: int | None) -> tuple[int, int, int]:
@@ -183,33 +180,39 @@ def _decode_into(
     """Fill the first places of ``images``; returns the files they are of, and what is broken."""
     from PIL import Image
 
-    from ganengine.data._picture import ShapeError, decode
+    from ganengine.data._picture import LargeError, ShapeError, decode
 
-    def attempt(file: _File) -> NDArray[np.uint8] | Exception:
+    def attempt(index: int, alone: bool = False) -> Exception | None:
         try:
-            return decode(file.path, wanted)
+            images[index] = decode(files[index].path, wanted, alone=alone)
         except Exception as error:  # a damaged file makes Pillow raise whatever it likes
             return error
+        return None
 
     Image.init()  # here, as threads should not do it at once
     kept: list[_File] = []
     broken: list[str] = []
     show = progress and len(files) >= _MANY
-    title = f"reading {folder}"
-    with ThreadPoolExecutor() as pool, show_progress(title, len(files), show=show) as done:
+    title = printable(f"reading {folder}")
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool, show_progress(title, len(files), show=show) as done:
         for start in range(0, len(files), _AT_ONCE):
-            part = files[start : start + _AT_ONCE]
-            for file, result in zip(part, pool.map(attempt, part), strict=True):
-                if isinstance(result, ShapeError):
+            part = range(start, min(start + _AT_ONCE, len(files)))
+            for index, error in zip(part, pool.map(attempt, part), strict=True):
+                file = files[index]
+                if isinstance(error, LargeError):
+                    error = attempt(index, alone=True)
+                if isinstance(error, ShapeError):
                     raise DataError(
-                        f"{file.path}: {result}, and the first image {wanted.shape}; "
+                        f"{file.path}: {error}, and the first image {wanted.shape}; "
                         "give image_shape to bring all images to one shape"
                     )
-                if isinstance(result, Exception):
-                    broken.append(_reason(folder, file, result))
-                else:
-                    images[len(kept)] = result
-                    kept.append(file)
+                if error is not None:
+                    broken.append(_reason(folder, file, error))
+                    continue
+                if len(kept) < index:  # close the gap that broken files leave
+                    images[len(kept)] = images[index]
+                kept.append(file)
             done(len(part))
     return kept, broken
 

@@ -1,6 +1,9 @@
-"""Training: the losses of the game, the captured step, the watch over its health."""
+"""Systems and what trains them: the step that each owns, its parts, losses, health."""
 
-from ganengine.gan import health, losses
-from ganengine.gan.trainer import GAN, METRICS
+from ganengine.gan import losses
+from ganengine.gan.classic import Classic
+from ganengine.gan.parts import EMA, Constant, ImagePool
+from ganengine.gan.system import System, every
+from ganengine.gan.trainer import Trainer
 
-__all__ = ["GAN", "METRICS", "health", "losses"]
+__all__ = ["EMA", "Classic", "Constant", "ImagePool", "System", "Trainer", "every", "losses"]

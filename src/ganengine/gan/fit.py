@@ -1,38 +1,42 @@
-"""fit: train a GAN into a run folder, watched, and saved so that a kill costs little."""
+"""fit: train into a run folder, watched, and saved so that a kill costs little."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganengine import backend
 from ganengine.gan import health
-from ganengine.gan.trainer import GAN, METRICS
-from ganengine.io.checkpoint import Checkpoint, CheckpointError
+from ganengine.gan.trainer import Trainer
+from ganengine.io.checkpoint import Checkpoint, CheckpointError, load
 from ganengine.io.history import History
+from ganengine.io.images import is_picture
+from ganengine.io.plot import Curves
 from ganengine.io.run import Run
 
 _CHUNK_SECONDS = 0.2  # of training between two looks at the watcher: Ctrl-C must feel prompt
 _SAMPLES = 100  # images in a grid
 _WATCHED = 100  # steps that a look at the health averages over
-_INERT = ("summary", "epochs", "data")  # entries of a recipe that a captured step does not see
 
 
 class Watcher:
     """What hears of a run while it trains; every method does nothing unless overridden."""
 
-    def trained(self, gan: GAN, history: NDArray[np.float32]) -> None:
-        """Some steps were trained, at most a quarter of a second's; ``history`` is (steps, 4)."""
+    def trained(self, trainer: Trainer, history: NDArray[np.float32]) -> None:
+        """Some steps were trained, at most a quarter of a second's; ``history`` has a row for each,
+        with a column for each of the trainer's metrics."""
 
-    def examined(self, gan: GAN, verdict: health.Health, samples: Path | None) -> None:
+    def examined(self, trainer: Trainer, verdict: health.Health, samples: Path | None) -> None:
         """The health was checked, and perhaps a grid of samples written."""
 
-    def saved(self, gan: GAN, path: Path) -> None:
+    def saved(self, trainer: Trainer, path: Path) -> None:
         """A checkpoint was written."""
 
 
@@ -50,27 +54,23 @@ def cadence(steps: int, steps_per_epoch: int) -> Cadence:
 
 
 def fit(
-    gan: GAN,
-    images: NDArray[np.uint8],
+    trainer: Trainer,
     run: Run,
     steps: int,
     *,
-    labels: NDArray[np.int64] | None = None,
     every: Cadence | None = None,
     watcher: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Train until ``gan.step`` is ``steps``, leaving metrics, samples and checkpoints in ``run``.
+    """Train until ``trainer.step`` is ``steps``, leaving metrics, samples, checkpoints in ``run``.
 
-    It starts where ``gan`` stands: after :func:`restore` the files in the end are, byte for byte,
-    those of a run that was never interrupted. What the metrics file holds beyond is cut off.
+    It starts where the trainer stands: after :func:`restore` the files in the end are, byte for
+    byte, those of a run that was never interrupted. What the metrics file holds beyond is cut off.
 
     Args:
-        gan: New, or restored.
-        images: The data set, uint8 (N, C, H, W).
+        trainer: New, or restored.
         run: Where to write.
         steps: The step to stop after, counted from the beginning of the run.
-        labels: Of the images, (N,), for a conditional GAN.
         every: How often to write samples and checkpoints; by default :func:`cadence`.
         watcher: Hears what happens.
         stop: Asked several times a second; True ends the training early, with a checkpoint.
@@ -79,126 +79,198 @@ def fit(
         Whether all steps were trained.
 
     Raises:
-        TypeError, ValueError: ``images`` are not what the recipe trains on, or the run's metrics
-            do not reach up to ``gan.step``.
+        ValueError: The run's metrics do not reach up to ``trainer.step``.
         OSError: A file cannot be written.
 
     Example:
         >>> import tempfile
-        >>> from ganengine import GAN, recipes
+        >>> from ganengine import Trainer
         >>> from ganengine.data import drawn_digits
         >>> from ganengine.io import Run
         >>> run = Run.create(tempfile.mkdtemp() + "/digits", {"seed": 0})
-        >>> fit(GAN(recipes.get("mlp-128")), drawn_digits(200).images, run, steps=3)
+        >>> fit(Trainer("mlp-128", drawn_digits(200)), run, steps=3)
         True
-        >>> sorted(path.name for path in run.folder.iterdir())
+        >>> sorted(path.name for path in run.folder.iterdir() if not path.name.startswith("."))
         ['checkpoints', 'config.json', 'losses.png', 'metrics.jsonl', 'samples']
     """
     watcher = watcher or Watcher()
-    every = every or cadence(steps, gan.recipe.steps_per_epoch(len(images)))
-    gan.attach(images, labels)
-    history = run.history(METRICS, gan.step)
-    if gan.step == 0:
-        run.save_samples(0, gan.sample(_SAMPLES))
-    chunk, saved = 1, gan.step
-    while gan.step < steps and not stop():
-        due = min(steps, *(gan.step - gan.step % period + period for period in every))
-        chunk = _train(gan, history, min(chunk, due - gan.step), watcher)
-        last = gan.step == steps
-        pictured = last or gan.step % every.sample_every == 0
-        if pictured or gan.step % every.checkpoint_every == 0:
-            verdict = health.check(gan, history.values[-_WATCHED:])
-            path = run.save_samples(gan.step, gan.sample(_SAMPLES)) if pictured else None
-            watcher.examined(gan, verdict, path)
-            if last or gan.step % every.checkpoint_every == 0:
-                _save(gan, run, history, verdict, watcher)
-                saved = gan.step
-    if saved != gan.step:
-        verdict = health.check(gan, history.values[-_WATCHED:])
-        watcher.examined(gan, verdict, None)
-        _save(gan, run, history, verdict, watcher)
-    return gan.step >= steps
+    every = every or cadence(steps, trainer.steps_per_epoch)
+    history = run.history(trainer.columns, trainer.step)
+    if trainer.step == 0:
+        _picture(trainer, run)
+    chunk, saved = 1, trainer.step
+    while trainer.step < steps and not stop():
+        due = min(steps, *(trainer.step - trainer.step % period + period for period in every))
+        chunk = _train(trainer, history, min(chunk, due - trainer.step), watcher)
+        last = trainer.step == steps
+        pictured = last or trainer.step % every.sample_every == 0
+        if pictured or trainer.step % every.checkpoint_every == 0:
+            verdict = health.check(trainer, history.values[-_WATCHED:])
+            path = _picture(trainer, run) if pictured else None
+            watcher.examined(trainer, verdict, path)
+            if last or trainer.step % every.checkpoint_every == 0:
+                _save(trainer, run, history, verdict, watcher)
+                saved = trainer.step
+    if saved != trainer.step:
+        verdict = health.check(trainer, history.values[-_WATCHED:])
+        watcher.examined(trainer, verdict, None)
+        _save(trainer, run, history, verdict, watcher)
+    return trainer.step >= steps
 
 
-def restore(gan: GAN, run: Run) -> Checkpoint | None:
-    """Put ``gan`` where the newest readable checkpoint of ``run`` left off.
+def restore(
+    trainer: Trainer, run: Run, which: str = "latest", *, other_code: bool = False
+) -> Checkpoint | None:
+    """Put ``trainer`` where a checkpoint of ``run`` left off.
+
+    If its process was killed just after it was written, what belongs to it is done now: it becomes
+    the best one if it is healthy, and those that are too old are removed.
 
     Args:
-        gan: A GAN of the recipe and seed of the run.
+        trainer: Of the system, the settings and the seed of the run.
         run: The run.
+        which: ``"latest"``, the newest readable one, or ``"best"``, the newest healthy one.
+        other_code: The user has said that the system's file may be another than then.
 
     Returns:
-        The checkpoint, or None where the run has none yet: ``gan`` then stands at its beginning.
+        The checkpoint, or None where the run has none yet: the trainer then stands at its
+        beginning.
 
     Raises:
-        CheckpointError: No checkpoint can be read, or it is not of this recipe and seed.
+        CheckpointError: No checkpoint can be read, or it is not of this system and seed.
+        OSError: The best one cannot be written.
     """
-    found = run.checkpoints.latest()
+    found = run.checkpoints.best() if which == "best" else run.checkpoints.latest()
     if found is not None:
-        _check_same(found, gan)
-        load_weights(gan, found)
+        _check_same(found, trainer, run, other_code)
+        load_weights(trainer, found)
+        _settle(run, found)
     return found
 
 
-def load_weights(gan: GAN, checkpoint: Checkpoint) -> None:
-    """Give ``gan`` the state that ``checkpoint`` holds.
+def load_weights(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """Give ``trainer`` the state that ``checkpoint`` holds.
 
     Raises:
         CheckpointError: It holds the state of other networks.
     """
     try:
-        gan.load_state_dict(checkpoint.arrays)
+        trainer.load_state_dict(checkpoint.arrays)
     except ValueError as error:
         raise CheckpointError(f"{checkpoint.path}: {error}") from error
 
 
-def _train(gan: GAN, history: History, steps: int, watcher: Watcher) -> int:
-    """Train ``steps`` steps; returns how many to train next, by how long these took."""
-    start = time.perf_counter()
-    values = gan.train(steps)
-    seconds = time.perf_counter() - start
-    history.append(values)
-    watcher.trained(gan, values)
-    return max(1, min(4 * steps, int(steps * _CHUNK_SECONDS / max(seconds, 1e-9))))
+def _settle(run: Run, found: Checkpoint) -> None:
+    """Finish the save of the newest checkpoint, if a kill came before its end."""
+    checkpoints = run.checkpoints
+    steps = checkpoints.steps()
+    if not steps or found.path != checkpoints.path(steps[-1]):
+        return  # the newest is damaged, or not where to go on from: none that is older may go now
+    healthy = not found.metadata.get("problems")
+    stale = healthy and _step(checkpoints.best_path) < steps[-1]
+    if stale or len(steps) > checkpoints.keep:
+        checkpoints.settle(found.path, best=stale)
 
 
-def _save(gan: GAN, run: Run, history: History, verdict: health.Health, watcher: Watcher) -> None:
-    history.sync()  # the checkpoint relies on these lines
-    metadata = {
-        **_identity(gan),
-        "data": run.config.get("data"),
-        "step": gan.step,
-        "problems": verdict.problems,
+def _step(path: Path) -> int:
+    """The step of a checkpoint, or -1 where there is none that can be read."""
+    try:
+        return load(path).entry("step", int)
+    except CheckpointError:
+        return -1
+
+
+def identity(trainer: Trainer, run: Run) -> dict[str, Any]:
+    """What a checkpoint must agree on with the trainer that continues from it, as JSON reads it."""
+    frozen = {
+        path: _digest(part.state())
+        for path, part in trainer.system.parts().items()
+        if getattr(part, "frozen", False)
     }
-    path = run.checkpoints.save(gan.step, gan.state_dict(), metadata, healthy=verdict.ok)
-    d_loss, g_loss, d_real, d_fake = history.values.T
-    run.save_plot(
-        {
-            "Loss": {"discriminator": d_loss, "generator": g_loss},
-            "What the discriminator says": {"D(x), real": d_real, "D(G(z)), generated": d_fake},
-        }
+    found: dict[str, Any] = json.loads(
+        json.dumps(
+            {
+                "system": trainer.system.name,
+                "settings": trainer.system.settings(),
+                "seed": trainer.seed,
+                "code": run.config.get("code"),  # the hash of the file that the system is from
+                "frozen": frozen,
+            }
+        )
     )
-    watcher.saved(gan, path)
+    return found
 
 
-def _identity(gan: GAN) -> dict[str, Any]:
-    """What a checkpoint must agree on with the GAN that continues from it, as JSON reads it."""
-    config = {name: value for name, value in gan.recipe.config().items() if name not in _INERT}
-    identity: dict[str, Any] = json.loads(json.dumps({"recipe": config, "seed": gan.seed}))
-    return identity
-
-
-def _check_same(checkpoint: Checkpoint, gan: GAN) -> None:
-    then, now = checkpoint.metadata, _identity(gan)
-    pairs = {"seed": (then.get("seed"), now["seed"])}
-    old, new = then.get("recipe", {}), now["recipe"]
-    pairs |= {
-        f"recipe's {name}": (old.get(name), new.get(name)) for name in old.keys() | new.keys()
-    }
+def _check_same(checkpoint: Checkpoint, trainer: Trainer, run: Run, other_code: bool) -> None:
+    """Raise CheckpointError, with what differs, if a checkpoint is of another training."""
+    then, now = _flat(checkpoint.metadata), _flat(identity(trainer, run))
     changed = [
-        f"{name} was {before!r}, is {after!r}"
-        for name, (before, after) in sorted(pairs.items())
-        if before != after
+        f"{name} was {then.get(name)!r}, is {now.get(name)!r}"
+        for name in dict.fromkeys((*now, *then))
+        if then.get(name) != now.get(name) and not (other_code and name == "code")
     ]
     if changed:
         raise CheckpointError(f"{checkpoint.path}: of another training: {'; '.join(changed)}")
+
+
+def _train(trainer: Trainer, history: History, steps: int, watcher: Watcher) -> int:
+    """Train ``steps`` steps; returns how many to train next, by how long these took."""
+    start = time.perf_counter()
+    values = trainer.train_rows(steps)
+    seconds = time.perf_counter() - start
+    history.append(values)
+    watcher.trained(trainer, values)
+    return max(1, min(4 * steps, int(steps * _CHUNK_SECONDS / max(seconds, 1e-9))))
+
+
+def _picture(trainer: Trainer, run: Run) -> Path | None:
+    """Write a grid of samples, if they are pictures."""
+    samples = trainer.sample(_SAMPLES)
+    return run.save_samples(trainer.step, samples) if is_picture(samples.shape[1:]) else None
+
+
+def _save(
+    trainer: Trainer, run: Run, history: History, verdict: health.Health, watcher: Watcher
+) -> None:
+    history.sync()  # the checkpoint relies on these lines
+    metadata = {
+        **identity(trainer, run),
+        "data": run.config.get("data"),
+        "step": trainer.step,
+        "problems": verdict.problems,
+    }
+    state = trainer.state_dict()
+    # Before the checkpoint: of the last one, a run that resumes has no more steps to plot after.
+    run.save_plot(_panels(dict(zip(trainer.columns, history.values.T, strict=True))))
+    path = run.checkpoints.save(trainer.step, state, metadata, healthy=verdict.ok)
+    watcher.saved(trainer, path)
+
+
+def _panels(metrics: Mapping[str, NDArray[np.float32]]) -> Mapping[str, Curves]:
+    """The metrics as a plot shows them: losses, and below them the others."""
+    panels: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for name, values in metrics.items():
+        title = "losses" if "loss" in name else "other metrics"
+        panels.setdefault(title, {})[name.replace("_", " ")] = values
+    return {title: panels[title] for title in sorted(panels)} or {"losses": {}}
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    sha = hashlib.sha256()
+    for name, array in state.items():
+        host = backend.to_device(array, "cpu")
+        sha.update(json.dumps([name, host.dtype.str, host.shape]).encode())
+        sha.update(np.ascontiguousarray(host).data)
+    return sha.hexdigest()
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries by path: ``settings.lr``."""
+    flat: dict[str, Any] = {}
+    for name in ("system", "settings", "seed", "code", "frozen"):
+        value = identity.get(name)
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat

@@ -1,235 +1,228 @@
-"""GAN: a recipe's two networks and the step that trains them, captured once and replayed."""
+"""Trainer: captures a system's step once, and replays it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ganengine import backend, kernels
+from ganengine import backend, check, kernels
 from ganengine.backend import Array
-from ganengine.capture import Program, capture
-from ganengine.gan.losses import discriminator_loss, generator_loss
-from ganengine.nn import BatchNorm, Sequential
-from ganengine.optim import SGD, Adam
+from ganengine.capture import capture
+from ganengine.data import Dataset
+from ganengine.gan.find import recipe
+from ganengine.gan.losses import Probability
+from ganengine.gan.system import Step, System, sampling
+from ganengine.gan.turns import Turns
+from ganengine.program import Program
 from ganengine.random import Counter, Generator
-from ganengine.recipes import Recipe
-from ganengine.reference.random import Offset
-from ganengine.tape import no_grad
+from ganengine.schedule import Scheduled
 from ganengine.tensor import Tensor
 
-METRICS = ("d_loss", "g_loss", "d_real", "d_fake")
+Data = Any  # images (N, C, H, W) uint8, a Dataset, or several of these by the name of their source
 
 _HISTORY = 1024  # steps that the device remembers between two reads
+_SECONDS = 0.05  # of training at a stretch: then a signal, or a thread that samples, has its turn
+_BATCH = 1000  # images that are sampled at once
 
 
-class GAN:
-    """A generator and a discriminator, trained by replaying one captured step.
+class Trainer:
+    """A system in training: one captured step, replayed.
 
-    Everything a step needs lives on the device: the data set as uint8, the random stream, Adam's
-    step count, the position in the shuffled data, the history of losses. A replay takes nothing
-    from the host.
+    Everything a step needs lives on the device: the data as bytes, the random stream, the
+    optimisers' state, the place in the shuffled data, the history of metrics.
 
     Args:
-        recipe: what to train.
+        system: what to train, a :class:`System` or the name of a recipe.
+        data: images, uint8 (N, C, H, W), or a :class:`ganengine.data.Dataset`; for a system that
+            learns from several, a dict of these by source. None: for sampling only.
         seed: of the initial weights, the noise, dropout and the order of the data.
         device: ``"cpu"`` or ``"cuda"``.
 
+    A trainer may train in one thread and sample in others: samples are drawn between two steps.
+
+    Raises:
+        TypeError, ValueError: the data are not what the system learns from; the message says why.
+
     Example:
-        >>> from ganengine import GAN, recipes
+        >>> from ganengine import Trainer
         >>> from ganengine.data import drawn_digits
-        >>> gan = GAN(recipes.get("mlp-128"), seed=1)
-        >>> gan.attach(drawn_digits(200).images)
-        >>> gan.train(2).shape
-        (2, 4)
-        >>> gan.sample(5).shape
+        >>> trainer = Trainer("mlp-128", drawn_digits(200), seed=1)
+        >>> list(trainer.train(2))
+        ['d_loss', 'g_loss', 'd_real', 'd_fake']
+        >>> trainer.sample(5).shape
         (5, 1, 28, 28)
     """
 
-    def __init__(self, recipe: Recipe, *, seed: int = 0, device: str = "cpu"):
-        self.recipe = recipe
-        self.seed = seed
+    def __init__(
+        self, system: System | str, data: Data = None, *, seed: int = 0, device: str = "cpu"
+    ):
+        self.system = recipe(system)() if isinstance(system, str) else system
+        if not isinstance(self.system, System):
+            got = type(system).__name__
+            raise TypeError(f"system must be a System or the name of a recipe, got {got}")
+        self.data = None if data is None else _sources(data)
+        self.seed = check.seed(seed)
         self.device = device
         self.step = 0
-        self.generator = self._build(recipe.generator, 0)
-        self.discriminator = self._build(recipe.discriminator, 1)
-        self.noise = Generator(seed, device)
-        self.discriminator.use_generator(self.noise)
-        self.generator.use_generator(self.noise)
-        self.average = self._build(recipe.generator, 0) if recipe.ema_decay is not None else None
-        self.g_optimizer = self._optimizer(self.generator)
-        self.d_optimizer = self._optimizer(self.discriminator)
-        self.position = Counter(device)  # images drawn so far
-        self.steps_done = Counter(device)
-        self.history = self._place(np.zeros((_HISTORY, len(METRICS)), "float32"))
-        batch = recipe.batch_size
-        labels = np.zeros((2 * batch, 1), "float32")
-        labels[:batch] = recipe.real_label
-        self._labels = self._place(labels)
-        shape = (int(np.prod(recipe.image_shape)),) if recipe.flat else recipe.image_shape
-        self._batch = self._place(np.zeros((2 * batch, *shape), "float32"))
-        self._batch_labels = self._place(np.zeros((2 * batch, recipe.classes), "float32"))
-        self._images: Array | None = None
-        self._one_hot: Array | None = None
-        self._steps_per_epoch = 1
-        self.data_spread = 1.0
+        self.system.start(self.data, seed=seed, device=device)
+        self._schedules = _schedules(self.system)
+        self._done = Counter(device)  # steps
+        self._turns = Turns()
+        self._phases = [
+            _Phase(name, every, method, Counter(device))
+            for name, (every, method) in self.system.phases().items()
+        ]
+        self.columns: tuple[str, ...] = ()
+        self.probabilities: frozenset[str] = frozenset()  # columns from 0 to 1
+        self.occasional: frozenset[str] = frozenset()  # columns of steps that run now and then
         self._program: Program | None = None
-
-    def attach(
-        self, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any] | None = None
-    ) -> None:
-        """Make a data set resident and capture the training step on it.
-
-        Args:
-            images: uint8 (N, C, H, W) of the recipe's image shape.
-            labels: integers (N,), which a conditional recipe needs.
-
-        Raises:
-            TypeError: images are not uint8.
-            ValueError: images have another shape, or there are none; labels are missing, too few
-                or none of the recipe's classes.
-        """
-        shape = self.recipe.image_shape
-        if images.dtype != "uint8":
-            raise TypeError(f"images must be uint8, got {images.dtype}")
-        if images.ndim != 4 or images.shape[1:] != shape or len(images) == 0:
-            raise ValueError(
-                f"images must have shape (N, {', '.join(map(str, shape))}) with N at "
-                f"least 1, got {images.shape}"
-            )
-        used = images[: self.recipe.train_images]
-        used = np.ascontiguousarray(used).reshape(len(used), *self._batch.shape[1:])
-        one_hot = self._check_labels(labels, len(images))
-        self._images = self._place(used)
-        self._one_hot = self._place(one_hot[: len(used)])
-        self._steps_per_epoch = self.recipe.steps_per_epoch(len(images))
-        # How much a pixel differs from image to image, for telling collapse from variety.
-        self.data_spread = max(float((used[:1000] / 255.0).std(axis=0).mean()), 1e-6)
-        self._use_rates()
-        self._capture()
-
-    def _capture(self) -> None:
-        networks = [self.generator, self.discriminator, self.g_optimizer, self.d_optimizer]
-        if self.average is not None:
-            networks.append(self.average)
-        counters = [self.noise, self.position, self.steps_done, self.history]
-        data = [self._images, self._one_hot, self._labels, self._batch, self._batch_labels]
-        self._program = capture(self._step, [*networks, *counters, *data])
-
-    def _use_rates(self) -> bool:
-        """Give the optimisers the rates of this epoch; whether they changed."""
-        if self.recipe.schedule is None:
-            return False
-        rates = self.recipe.schedule(self.step // self._steps_per_epoch, self._steps_per_epoch)
-        changed = False
-        for optimizer in (self.g_optimizer, self.d_optimizer):
-            for name, value in rates._asdict().items():
-                if getattr(optimizer, name, value) != value:
-                    setattr(optimizer, name, value)
-                    changed = True
-        return changed
-
-    def _check_labels(self, labels: np.ndarray[Any, Any] | None, count: int) -> Array:
-        """The labels one-hot, uint8 (N, classes)."""
-        classes = self.recipe.classes
-        if not classes:
-            return np.zeros((count, 0), "uint8")
-        if labels is None:
-            raise ValueError(f"labels must be given: {self.recipe.name} is conditional")
-        if labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(
-                f"labels must be {count} integers from 0 to {classes - 1}, got shape "
-                f"{labels.shape} from {labels.min()} to {labels.max()}"
-            )
-        return np.eye(classes, dtype="uint8")[labels]
+        self._pace = 1.0  # seconds a step, roughly
+        if self.data is not None or not self.system._started.loaders:
+            self._capture()
 
     @property
     def program(self) -> Program:
         """The captured training step."""
         if self._program is None:
-            raise RuntimeError("no data yet: call attach(images) first")
+            raise RuntimeError(f"no data: this Trainer of {self.system.name} can only sample")
         return self._program
 
-    def train(self, steps: int) -> Array:
-        """Run ``steps`` training steps.
+    @property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """The columns that the system learns from, by source."""
+        return self.system._started.needs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which the system sees its first loader's data once."""
+        for loader, _ in self.system._started.loaders[:1]:
+            rows = self.program.moves(loader.position.value)
+            return max(1, len(loader) // max(rows, 1))
+        return 1
+
+    @property
+    def data_spread(self) -> float:
+        """How much a pixel differs from image to image in the data, in units of its range."""
+        for _, dataset in self.system._started.loaders:
+            if dataset is not None and "image" in dataset.columns:
+                some = dataset.images[:1000] / np.float32(255)
+                return max(float(some.std(axis=0).mean()), 1e-6)
+        return 1.0
+
+    def train(self, steps: int) -> dict[str, NDArray[np.float32]]:
+        """Take ``steps`` training steps.
+
+        Ctrl-C ends it after a whole step; what was trained stays, and training may go on.
 
         Returns:
-            float32 (steps, 4): after each step d_loss, g_loss, mean D(x), mean D(G(z)).
+            The metrics by name, float32 (steps,) each; NaN where a step did not measure one.
 
         Raises:
-            RuntimeError: no data was attached.
+            RuntimeError: there are no data.
+            ValueError: ``steps`` is negative.
         """
-        program = self.program
-        history = np.empty((steps, len(METRICS)), "float32")
-        done = 0
-        while done < steps:
-            count = min(_HISTORY, steps - done)
-            if self.recipe.schedule is not None:  # its rates hold for one epoch
-                if self._use_rates():
-                    self._capture()
-                    program = self.program
-                count = min(count, self._steps_per_epoch - self.step % self._steps_per_epoch)
-            program.run(count)
-            rows = np.arange(self.step, self.step + count) % _HISTORY
-            history[done : done + count] = backend.to_device(self.history, "cpu")[rows]
-            self.step += count
-            done += count
+        values = self.train_rows(steps)
+        return {name: values[:, column] for column, name in enumerate(self.columns)}
+
+    def train_rows(self, steps: int) -> NDArray[np.float32]:
+        """As :meth:`train`; the metrics as float32 (steps, columns)."""
+        if steps < 0:
+            raise ValueError(f"steps is {steps}; it must be at least 0")
+        program, begin, end = self.program, self.step, self.step + steps
+        history = np.empty((steps, len(self.columns)), "float32")
+        read = begin
+        try:
+            while self.step < end:
+                with self._turns.training():
+                    self._run_phases()  # of a step after which training was interrupted
+                    self._set_schedules(self.step)
+                    count = self._stretch(end)
+                    started = time.perf_counter()
+                    program.run(count)
+                    self.step += count
+                    self._run_phases()
+                    backend.synchronize(self.device)
+                    self._pace = (time.perf_counter() - started) / count
+                if self.step == end or self.step - read > _HISTORY // 2:
+                    history[read - begin : self.step - begin] = self._rows(read)
+                    read = self.step
+        finally:
+            # An interrupted replay has taken whole steps, and the device knows how many.
+            self.step = int(self._done.value[0])
         return history
 
+    def run_eagerly(self, steps: int) -> None:
+        """Take steps without the captured program, operation by operation: slow, for looking in."""
+        for _ in range(steps):
+            with self._turns.training():
+                self._set_schedules(self.step)
+                self._write(self.system.train_step())
+                self.step += 1
+                for phase in self._phases:
+                    if phase.is_due(self.step):
+                        phase.eager(self)
+
     def sample(
-        self, count: int, *, seed: int = 0, averaged: bool = True, label: int | None = None
-    ) -> Array:
-        """Generate images, without touching the state of training.
+        self, count: int, *, seed: int = 0, raw: bool = False, **condition: Any
+    ) -> NDArray[np.float32]:
+        """Generate images, without touching any state of the training.
 
         Args:
-            count: how many.
+            count: how many; they are made a thousand at a time.
             seed: of the noise; the same seed gives the same images.
-            averaged: from the averaged generator, if the recipe has one.
-            label: of all images of a conditional GAN; None takes one label after the other.
+            raw: leave them in the system's own range, instead of [0, 1].
+            condition: what a conditional system's ``sample`` takes, such as ``label=7``.
 
         Returns:
-            float32 (count, C, H, W) in [0, 1] on the host.
+            float32 (count, C, H, W) on the host.
 
         Raises:
-            ValueError: the recipe has no such label.
+            ValueError: ``count`` is negative, or the system takes no such condition.
+            TypeError: the system's ``sample`` gives no such images.
         """
-        labels = self._sample_labels(count, label)
-        network = self.average if averaged and self.average is not None else self.generator
-        low, high = self.recipe.value_range
-        network.eval()
-        with no_grad():
-            z = self._latent(Generator(seed, self.device), count)
-            images = backend.to_device(network(Tensor(z), labels).data, "cpu")
-        network.train()
-        unit = np.clip((images - low) / (high - low), 0.0, 1.0)
-        return unit.reshape(count, *self.recipe.image_shape)
+        parts = list(self.sample_parts(count, seed=seed, raw=raw, **condition))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
-    def _sample_labels(self, count: int, label: int | None) -> Tensor | None:
-        classes = self.recipe.classes
-        if label is not None and not 0 <= label < classes:
-            known = f"labels 0 to {classes - 1}" if classes else "no labels"
-            raise ValueError(f"label is {label}; {self.recipe.name} has {known}")
-        if not classes:
-            return None
-        chosen = np.arange(count) % classes if label is None else np.full(count, label)
-        return Tensor(self._place(np.eye(classes, dtype="float32")[chosen]))
+    def sample_parts(
+        self, count: int, *, seed: int = 0, raw: bool = False, **condition: Any
+    ) -> Iterator[NDArray[np.float32]]:
+        """The images of :meth:`sample`, a part at a time, for more than memory holds."""
+        if count < 0:
+            raise ValueError(f"count is {count}; it must be at least 0")
+        self._check_condition(condition)
+        noise = Generator(seed, self.device)
+        for start in range(0, max(count, 1), _BATCH):
+            size = min(_BATCH, count - start)
+            with self._turns.looking(), sampling(noise):
+                images = self.system.sample(size, **condition)
+                if not isinstance(images, Tensor) or images.shape[:1] != (size,):
+                    got = getattr(images, "shape", type(images).__name__)
+                    raise TypeError(
+                        f"sample of {self.system.name} must give a Tensor of {size} images, "
+                        f"got {got}"
+                    )
+                values: NDArray[np.float32] = np.array(images.numpy())
+            if not raw:
+                low, high = self.value_range
+                values = np.clip((values - low) / (high - low), 0.0, 1.0)
+            yield values
 
-    def step_inputs(self) -> tuple[Array, Array]:
-        """What the next step will draw first: its real batch and its noise, on the host.
-
-        For comparing with another engine; a recipe that draws more per step (dropout, several
-        discriminator steps, separate noise) continues the same streams.
-        """
-        noise = Generator(self.seed, self.device)
-        noise.blocks.value[...] = self.noise.blocks.value
-        images = self._draw_images((self.position.value, 0), None)
-        z = self._latent(noise, self.recipe.batch_size)
-        return backend.to_device(images, "cpu"), backend.to_device(z, "cpu")
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """What black and white are for the system: the range of its first loader."""
+        loaders = self.system._started.loaders
+        return loaders[0][0].value_range if loaders else (0.0, 1.0)
 
     def state_dict(self) -> dict[str, Array]:
         """Everything that a bit-exact continuation needs, as NumPy arrays (copies)."""
-        return {name: np.array(backend.to_device(a, "cpu")) for name, a in self._state().items()}
+        with self._turns.looking():
+            state = self._state()
+            return {name: np.array(backend.to_device(a, "cpu")) for name, a in state.items()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Continue from :meth:`state_dict`.
@@ -238,11 +231,11 @@ class GAN:
             ValueError: a name, shape or dtype does not fit; nothing was changed.
         """
         own = self._state()
-        missing, unknown = own.keys() - state.keys(), state.keys() - own.keys()
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
             raise ValueError(
-                f"state does not fit {self.recipe.name}: missing {sorted(missing)}, "
-                f"unknown {sorted(unknown)}"
+                f"state does not fit {self.system.name}: missing {_few(missing)}, "
+                f"unknown {_few(unknown)}"
             )
         for name, array in own.items():
             if state[name].shape != array.shape or state[name].dtype != array.dtype:
@@ -250,148 +243,157 @@ class GAN:
                     f"state[{name!r}] must be {array.dtype} {array.shape}, "
                     f"got {state[name].dtype} {state[name].shape}"
                 )
-        for name, array in own.items():
-            array[...] = backend.to_device(state[name], self.device)
-        self.step = int(self.steps_done.value[0])
-
-    def _step(self) -> None:
-        recipe, batch = self.recipe, self.recipe.batch_size
-        for _ in range(recipe.d_steps):
-            labels = self._draw_batch()
-            z = self._latent(self.noise, batch)
-            if recipe.same_noise:
-                fake = self.generator.forward(Tensor(z), labels, out=self._batch[batch:])
-            else:
-                with no_grad():
-                    fake = self.generator.forward(Tensor(z), labels, out=self._batch[batch:])
-            d_loss, logits = self._update_discriminator(labels)
-        if not recipe.same_noise:
-            z = self._latent(self.noise, recipe.g_batch_size or batch)
-            fake = self.generator(Tensor(z), labels)
-        g_loss = generator_loss(self.discriminator, fake, recipe.loss, labels)
-        self.generator.zero_grad()
-        g_loss.backward(inputs=self.generator.parameters())
-        self.g_optimizer.step()
-        self._update_average()
-        row = self.steps_done.take(1)
-        kernels.record((d_loss.data, g_loss.data), logits, self.history, row)
-
-    def _update_discriminator(self, labels: Tensor | None) -> tuple[Tensor, tuple[Array, Array]]:
-        """Update D on the batch: its loss (real plus fake part), and its logits on both parts."""
-        recipe, batch = self.recipe, self.recipe.batch_size
-        halves = (self._batch[:batch], recipe.real_label), (self._batch[batch:], 0.0)
-        if not recipe.separate_updates and not self._discriminator_has_batch_norm():
-            # The mean runs over twice the batch, so two of it are the sum of both parts' means.
-            both = Tensor(self._batch_labels) if recipe.classes else None
-            loss, logits = discriminator_loss(
-                self.discriminator, Tensor(self._batch), self._labels, both, scale=2.0
-            )
-            self._descend(loss)
-            return loss, (logits[:batch], logits[batch:])
-        # Batch statistics must not mix real and generated images.
-        losses, verdicts = [], []
-        for images, target in halves:
-            loss, logits = discriminator_loss(self.discriminator, Tensor(images), target, labels)
-            if recipe.separate_updates:
-                self._descend(loss)
-            losses.append(loss)
-            verdicts.append(logits)
-        total = losses[0] + losses[1]
-        if not recipe.separate_updates:
-            self._descend(total)
-        return total, (verdicts[0], verdicts[1])
-
-    def _descend(self, loss: Tensor) -> None:
-        self.discriminator.zero_grad()
-        loss.backward(inputs=self.discriminator.parameters())
-        self.d_optimizer.step()
-
-    def _discriminator_has_batch_norm(self) -> bool:
-        return any(isinstance(module, BatchNorm) for module in self.discriminator.modules())
-
-    def _update_average(self) -> None:
-        decay = self.recipe.ema_decay
-        if self.average is None or decay is None:
-            return
-        parameters, _, buffers = self.generator.flat()
-        averages, _, average_buffers = self.average.flat()
-        for average, value in ((averages, parameters), (average_buffers, buffers)):
-            if value.flat.size:
-                kernels.ema_step(average.flat, value.flat, decay=decay, step=self.steps_done.value)
-
-    def _draw_batch(self) -> Tensor | None:
-        """Put the next real images and all labels into the batch; returns the labels of a half."""
-        batch = self.recipe.batch_size
-        position = self.position.take(batch)
-        self._draw_images(position, self._batch[:batch])
-        if not self.recipe.classes:
-            return None
-        for half in (self._batch_labels[:batch], self._batch_labels[batch:]):
-            kernels.gather_shuffled(
-                self._one_hot,
-                batch,
-                seed=self.seed,
-                position=position,
-                scale=1.0,
-                shift=0.0,
-                out=half,
-            )
-        return Tensor(self._batch_labels[:batch])
-
-    def _draw_images(self, position: Offset, out: Array | None) -> Array:
-        if self._images is None:
-            raise RuntimeError("no data yet: call attach(images) first")
-        low, high = self.recipe.value_range
-        return kernels.gather_shuffled(
-            self._images,
-            self.recipe.batch_size,
-            seed=self.seed,
-            position=position,
-            scale=(high - low) / 255.0,
-            shift=low,
-            out=out,
-        )
-
-    def _latent(self, generator: Generator, count: int) -> Array:
-        shape = (count, self.recipe.latent_size)
-        if self.recipe.latent != "normal":
-            return generator.uniform(shape, -1.0 if self.recipe.latent == "uniform" else 0.0, 1.0)
-        return generator.normal(shape)
-
-    def _build(self, factory: Any, stream: int) -> Sequential:
-        network: Sequential = factory(np.random.default_rng([self.seed, stream]))
-        network.to(self.device)
-        return network
-
-    def _optimizer(self, network: Sequential) -> Adam | SGD:
-        recipe = self.recipe
-        if recipe.optimizer == "sgd":
-            return SGD(network, lr=recipe.lr, momentum=recipe.momentum)
-        return Adam(
-            network,
-            lr=recipe.lr,
-            beta1=recipe.beta1,
-            beta2=recipe.beta2,
-            eps=recipe.eps,
-            weight_decay=recipe.weight_decay,
-        )
-
-    def _place(self, array: Array) -> Array:
-        return backend.to_device(array, self.device)
+        with self._turns.looking():
+            for name, array in own.items():
+                array[...] = backend.to_device(state[name], self.device)
+            self.step = int(self._done.value[0])
 
     def _state(self) -> dict[str, Array]:
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        if self.average is not None:
-            networks["average"] = self.average
-        state = {}
-        for prefix, network in networks.items():
-            named = [(name, p.data) for name, p in network.named_parameters()]
-            for name, array in [*named, *network.named_buffers()]:
-                state[f"{prefix}.{name}"] = array
-        for prefix, optimizer in (("g", self.g_optimizer), ("d", self.d_optimizer)):
-            for name, array in zip(optimizer.state_names, optimizer.arrays(), strict=True):
-                state[f"{prefix}_optimizer.{name}"] = array
-        state["noise"] = self.noise.blocks.value
-        state["position"] = self.position.value
-        state["steps_done"] = self.steps_done.value
-        return state
+        phases = {f"phases.{phase.name}": phase.runs.value for phase in self._phases}
+        return {**self.system.state(), **phases, "steps_done": self._done.value}
+
+    def _capture(self) -> None:
+        """Capture the step and the phases; which metrics there are is known only then."""
+        step = self.system.train_step
+        self.columns = tuple(self._captured_metrics(step))
+        own = len(self.columns)
+        for phase in self._phases:
+            phase.first = len(self.columns)
+            phase.columns = tuple(self._captured_metrics(phase.method))
+            if known := set(phase.columns) & set(self.columns):
+                raise ValueError(f"{phase.name} returns the metric {known.pop()!r} of another step")
+            self.columns += phase.columns
+        self.occasional = frozenset(self.columns[own:])
+        self.history = backend.to_device(
+            np.full((_HISTORY, max(len(self.columns), 1)), np.nan, "float32"), self.device
+        )
+        state = [*self.system.parts().values(), self._done, self.history]
+        state += [phase.runs for phase in self._phases]
+        self._program = capture(lambda: self._write(step()), state)
+        for phase in self._phases:
+            phase.program = capture(lambda phase=phase: phase.eager(self), state)  # type: ignore[misc]
+
+    def _captured_metrics(self, step: Step) -> Mapping[str, Any]:
+        """The metrics that a step returns; it is recorded for that, and the record thrown away."""
+        found: dict[str, Any] = {}
+        capture(lambda: found.update(step() or {}), self.system.parts().values(), rewrites=())
+        self.probabilities |= {n for n, value in found.items() if isinstance(value, Probability)}
+        return _checked(found)
+
+    def _write(self, metrics: Mapping[str, Any]) -> None:
+        """Write a row of the history: the step's own metrics, NaN for those of its phases."""
+        values = [metrics.get(name) for name in self.columns]
+        self._record(values, 0, self._done.take(1))
+
+    def _record(self, values: Sequence[Any], first: int, position: Any) -> None:
+        if values:
+            kernels.record(
+                [_array(value) for value in values],
+                self.history,
+                position,
+                column=first,
+                probabilities=[n for n, v in enumerate(values) if isinstance(v, Probability)],
+            )
+
+    def _run_phases(self) -> None:
+        for phase in self._phases:
+            if phase.is_due(self.step):
+                assert phase.program is not None
+                self._set_schedules(self.step - 1)  # a new trainer that resumes has not done so
+                phase.program.run(1)
+
+    def _stretch(self, end: int) -> int:
+        """How many steps to take at once: until something is due, or some time has passed."""
+        most = max(1, min(end - self.step, _HISTORY // 2, int(_SECONDS / max(self._pace, 1e-6))))
+        for phase in self._phases:
+            most = min(most, phase.steps_until_due(self.step))
+        schedules = [(each, each.schedule(self.step)) for each in self._schedules]
+        for count in range(1, most):
+            if any(each.schedule(self.step + count) != value for each, value in schedules):
+                return count
+        return most
+
+    def _set_schedules(self, step: int) -> None:
+        for scheduled in self._schedules:
+            scheduled.set(step)
+
+    def _rows(self, first: int) -> Array:
+        """The history of the steps from ``first`` on."""
+        rows = np.arange(first, self.step) % _HISTORY
+        return backend.to_device(self.history, "cpu")[rows][:, : len(self.columns)]
+
+    def _check_condition(self, condition: Mapping[str, Any]) -> None:
+        known = list(inspect.signature(self.system.sample).parameters)[1:]
+        for name, value in condition.items():
+            if name not in known:
+                words = f"only {', '.join(known)}" if known else "nothing"
+                raise ValueError(
+                    f"{name} is {value}; {self.system.name} has no {name}s to choose from: its "
+                    f"sample takes {words} besides the count"
+                )
+
+
+class _Phase:
+    """A further step, its captured program, and how often it ran."""
+
+    def __init__(self, name: str, every: int, method: Step, runs: Counter):
+        self.name = name
+        self.every = every
+        self.method = method
+        self.runs = runs
+        self.first = 0  # of its columns in the history
+        self.columns: tuple[str, ...] = ()
+        self.program: Program | None = None
+        self._seen: tuple[int, int] | None = None
+
+    def is_due(self, steps_done: int) -> bool:
+        """Whether it must run now: with the first step, and then each ``every``-th."""
+        return int(self.runs.value[0]) < -(-steps_done // self.every)
+
+    def steps_until_due(self, steps_done: int) -> int:
+        return -steps_done % self.every + 1
+
+    def eager(self, trainer: Trainer) -> None:
+        metrics = self.method() or {}
+        # The row of the step before, for the counter has moved on.
+        position: Any = (trainer._done.value, _HISTORY - 1)
+        trainer._record([metrics[name] for name in self.columns], self.first, position)
+        self.runs.take(1)
+
+
+def _sources(data: Data) -> dict[str, Dataset]:
+    given = data if isinstance(data, Mapping) else {"data": data}
+    if not given:
+        raise ValueError("data is an empty dict; it must have a data set for each source")
+    return {
+        name: each if isinstance(each, Dataset) else Dataset.of(image=each)
+        for name, each in given.items()
+    }
+
+
+def _checked(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name, value in metrics.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"a metric is called {name!r}; its name must be an identifier")
+        if not isinstance(value, Probability) and getattr(value, "size", 0) != 1:
+            got = getattr(value, "shape", type(value).__name__)
+            raise TypeError(f"the metric {name} must be a Tensor with one number, got {got}")
+    return metrics
+
+
+def _schedules(system: System) -> list[Scheduled]:
+    """The numbers of a system that follow a schedule: its own, and those of its parts."""
+    owners = [vars(system), *(getattr(part, "__dict__", {}) for part in system.parts().values())]
+    found = [value for owner in owners for value in owner.values() if isinstance(value, Scheduled)]
+    return list(dict.fromkeys(found))
+
+
+def _array(value: Any) -> Array | None:
+    if value is None:
+        return None
+    return value.logits if isinstance(value, Probability) else value.data
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:6]) or "nothing"
+    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

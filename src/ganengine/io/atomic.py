@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from ganengine.io.files import sync_folder
 
 _SUFFIX = ".part"
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_file(path: str | os.PathLike[str], *, exclusive: bool = False) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of ``path`` only once it is safe on the disk.
 
     A process killed at any moment leaves the old file or the new one, and perhaps a hidden
@@ -21,8 +23,11 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Args:
         path: The file to write; its folder exists.
+        exclusive: Never take the place of another file: of several processes that write at once
+            exactly one succeeds.
 
     Raises:
+        FileExistsError: ``exclusive``, and there is something.
         OSError: The folder cannot be written to, or the disk is full.
 
     Example:
@@ -36,15 +41,21 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = Path(path)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_SUFFIX}")
     try:
-        with partial.open("xb") as file:
+        with open(partial, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+        if exclusive:
+            _place(partial, target)
+        else:
+            os.replace(partial, target)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = os.fspath(target)  # that of a failed write names no file by itself
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -53,15 +64,23 @@ def remove_leftovers(folder: Path) -> None:
     Only for the one process that writes there: it would take another's file from under its hands.
     """
     for leftover in folder.glob(f".*{_SUFFIX}"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_symlink() or not leftover.is_dir():
+            leftover.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Put the folder's list of names on the disk, where the system can: a rename alone does not."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _place(partial: Path, target: Path) -> None:
+    """Rename ``partial``, unless there is a ``target``.
+
+    Raises:
+        FileExistsError: There is.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.link(partial, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the file is there, and empty, for a moment
+        with open(target, "xb"):
+            pass
+        os.replace(partial, target)
+    else:
+        partial.unlink()

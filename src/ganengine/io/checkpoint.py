@@ -13,21 +13,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganengine.io import entries
 from ganengine.io.atomic import atomic_file
+from ganengine.text import printable
 from ganengine.version import __version__
 
 FORMAT = "ganengine-checkpoint"
 FORMAT_VERSION = 1
 _ENTRY = "ganengine"
+_LONGEST = 2**24  # bytes of a file's header: a thousand arrays take a hundred kilobytes
 
+T = TypeVar("T")
+D = TypeVar("D")
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -42,6 +47,39 @@ class Checkpoint(NamedTuple):
     arrays: Arrays
     metadata: dict[str, Any]
 
+    @property
+    def problems(self) -> list[str]:
+        """What was wrong with the training, by the entry ``problems``; nothing where it is well."""
+        found = self.metadata.get("problems")
+        return [printable(problem) for problem in found] if isinstance(found, list) else []
+
+    @overload
+    def entry(self, name: str, kind: type[T], *, within: Collection[T] | None = None) -> T: ...
+    @overload
+    def entry(
+        self, name: str, kind: type[T], default: D, *, within: Collection[T] | None = None
+    ) -> T | D: ...
+    def entry(
+        self,
+        name: str,
+        kind: type[Any],
+        default: Any = entries.REQUIRED,
+        *,
+        within: Collection[Any] | None = None,
+    ) -> Any:
+        """An entry of the metadata, which is surely of that kind.
+
+        Args:
+            name, kind, default, within: As for :func:`ganengine.io.entries.take`.
+
+        Raises:
+            CheckpointError: It is missing, or something else.
+        """
+        try:
+            return entries.take(self.metadata, name, kind, default, within=within)
+        except ValueError as error:
+            raise CheckpointError(f"{printable(self.path)}: {error}") from error
+
 
 def save(
     path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
@@ -54,6 +92,7 @@ def save(
         metadata: What the arrays mean: anything that JSON can hold.
 
     Raises:
+        ValueError: Names and metadata are too long for a header.
         OSError: The file cannot be written.
 
     Example:
@@ -75,6 +114,8 @@ def save(
     }
     entry = json.dumps({**head, "sha256": _digest(head, plain)}, sort_keys=True)
     content = serialize(plain, {_ENTRY: entry})
+    if int.from_bytes(content[:8], "little") > _LONGEST:
+        raise ValueError(f"names and metadata take more than the {_LONGEST:,} bytes of a header")
     with atomic_file(path) as file:
         file.write(content)
 
@@ -92,17 +133,16 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         CheckpointError: The file is not there, damaged, not a checkpoint of this package, or
             written in a newer format.
     """
-    head, arrays = _read(Path(path))
-    claimed = head.pop("sha256", None)
-    if claimed != _digest(head, arrays):
-        raise CheckpointError(f"{path}: damaged: its content does not match its checksum")
-    return Checkpoint(Path(path), arrays, head["metadata"])
-
-
-def _read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    path = Path(path)
     with opened(path) as file:
         head = _head(path, (file.metadata() or {}).get(_ENTRY))
-        return head, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        claimed = head.pop("sha256", None)
+        if claimed != _digest(head, arrays):
+            raise CheckpointError(
+                f"{printable(path)}: damaged: its content does not match its checksum"
+            )
+        return Checkpoint(path, arrays, head["metadata"])
 
 
 @contextmanager
@@ -112,38 +152,50 @@ def opened(path: Path) -> Iterator[Any]:
     Raises:
         CheckpointError: Also inside the block: it is not there, or damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
+    name = printable(path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file")
+        raise CheckpointError(f"{name}: there is no such file")
     try:
+        with path.open("rb") as start:
+            if (length := int.from_bytes(start.read(8), "little")) > _LONGEST:
+                raise CheckpointError(
+                    f"{name}: damaged, or no safetensors file: its header would have {length:,} "
+                    f"bytes; at most {_LONGEST:,} are read"
+                )
         with safe_open(path, "np") as file:
             yield file
+    except CheckpointError:
+        raise
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: damaged, or no safetensors file: {error}") from error
+        raise CheckpointError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # safetensors and NumPy raise nearly anything on nearly good files
+        reason = printable(error) or type(error).__name__
+        raise CheckpointError(f"{name}: damaged, or no safetensors file: {reason}") from error
 
 
 def _head(path: Path, entry: str | None) -> dict[str, Any]:
     """Parse the metadata entry, and refuse what this version cannot read."""
-    foreign = f"{path}: a safetensors file, but not a checkpoint of ganengine"
+    name = printable(path)
+    foreign = f"{name}: a safetensors file, but not a checkpoint of ganengine"
     if entry is None:
         raise CheckpointError(foreign)
     try:
         head = json.loads(entry)
     except ValueError as error:
-        raise CheckpointError(f"{path}: damaged: its metadata is no JSON ({error})") from error
+        raise CheckpointError(f"{name}: damaged: its metadata is no JSON ({error})") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise CheckpointError(foreign)
     number = head.get("format_version")
     if isinstance(number, int) and number > FORMAT_VERSION:
+        version = printable(head.get("package_version"))
         raise CheckpointError(
-            f"{path}: from a newer ganengine, {head.get('package_version')}, format {number}; "
+            f"{name}: from a newer ganengine, {version}, format {number}; "
             f"this is {__version__}, reading format {FORMAT_VERSION}: upgrade ganengine"
         )
     if number != FORMAT_VERSION or not isinstance(head.get("metadata"), dict):
-        raise CheckpointError(f"{path}: damaged: its metadata is not of format {FORMAT_VERSION}")
+        raise CheckpointError(f"{name}: damaged: its metadata is not of format {FORMAT_VERSION}")
     return head
 
 

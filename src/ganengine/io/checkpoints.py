@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ganengine.io import checkpoint
 from ganengine.io.atomic import atomic_file, remove_leftovers
 from ganengine.io.checkpoint import Checkpoint, CheckpointError
+from ganengine.io.files import RunError, check_file, check_folder, make_folder, open_file
 
-_NAME = re.compile(r"step-(\d{8,})\.safetensors")
+_NAME = re.compile(r"step-([0-9]{8}|[1-9][0-9]{8,})\.safetensors")  # as path() writes it
 
 
 class Checkpoints:
@@ -48,8 +49,15 @@ class Checkpoints:
         return self.folder / f"step-{step:08d}.safetensors"
 
     def steps(self) -> list[int]:
-        """The steps that have a checkpoint file, whole or not, in ascending order."""
-        names = os.listdir(self.folder) if self.folder.is_dir() else []
+        """The steps that have a checkpoint file, whole or not, in ascending order.
+
+        Raises:
+            RunError: The folder is a link, or no folder.
+        """
+        if not check_folder(self.folder):
+            return []
+        with os.scandir(self.folder) as entries:
+            names = [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
         return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
 
     def save(
@@ -63,8 +71,9 @@ class Checkpoints:
         """Write the checkpoint of ``step``, then remove the ones that are no longer kept.
 
         Args:
-            step: How many steps of training it holds. Those of later steps are removed: they come
-                from before a resume that went back to an older one.
+            step: How many steps of training it holds. Those of later steps are removed first: they
+                come from before a resume that went back to an older one, and cannot be continued,
+                for the metrics were cut off there.
             arrays, metadata: As for :func:`ganengine.io.checkpoint.save`.
             healthy: Whether it is the best one from now on.
 
@@ -72,31 +81,51 @@ class Checkpoints:
             Its path.
 
         Raises:
+            RunError: The folder, or what has the file's name in it, is a link or something else.
             OSError: It cannot be written; all older ones are then still there.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         path = self.path(step)
+        check_file(path)
+        check_file(self.best_path)
+        for later in (number for number in self.steps() if number > step):
+            self.path(later).unlink(missing_ok=True)
         checkpoint.save(path, arrays, metadata)
-        if healthy:
-            with path.open("rb") as source, atomic_file(self.best_path) as copy:
+        self.settle(path, best=healthy)
+        return path
+
+    def settle(self, path: Path, *, best: bool) -> None:
+        """What :meth:`save` does once a checkpoint is written; a kill may have left it undone.
+
+        Args:
+            path: The newest checkpoint.
+            best: Whether it becomes the best one.
+
+        Raises:
+            RunError, OSError: As :meth:`save`.
+        """
+        check_file(self.best_path)
+        if best:
+            with open_file(path) as source, atomic_file(self.best_path) as copy:
                 copy.write(source.read())
-        steps = self.steps()
-        upto = steps.index(step) + 1
-        for old in (*steps[: max(0, upto - self.keep)], *steps[upto:]):
+        for old in self.steps()[: -self.keep]:
             self.path(old).unlink(missing_ok=True)
         remove_leftovers(self.folder)
-        return path
 
     def latest(self) -> Checkpoint | None:
         """The newest checkpoint that can be read; one that cannot is skipped with a warning.
+
+        Its ``problems`` say whether training was in trouble; :meth:`best` is then the way back.
 
         Returns:
             None where no checkpoint was ever saved.
 
         Raises:
             CheckpointError: There are some, and none of them can be read.
+            RunError: The folder is a link, or no folder.
         """
-        return self._first_whole(self.path(step) for step in reversed(self.steps()))
+        return self._first_whole([*self._newest_first(), self.best_path])
 
     def best(self) -> Checkpoint | None:
         """The newest healthy checkpoint, or the :meth:`latest` where there is none.
@@ -104,15 +133,19 @@ class Checkpoints:
         Returns, Raises:
             As :meth:`latest`.
         """
-        steps = (self.path(step) for step in reversed(self.steps()))
-        return self._first_whole([*([self.best_path] if self.best_path.exists() else []), *steps])
+        return self._first_whole([self.best_path, *self._newest_first()])
+
+    def _newest_first(self) -> list[Path]:
+        return [self.path(step) for step in reversed(self.steps())]
 
     def _first_whole(self, paths: Iterable[Path]) -> Checkpoint | None:
         problems = []
         for path in paths:
             try:
+                if not check_file(path):
+                    continue  # there is no best one, or it was removed just now
                 found = checkpoint.load(path)
-            except CheckpointError as error:
+            except (CheckpointError, RunError) as error:
                 problems.append(str(error))
                 continue
             for problem in problems:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,11 @@ def grid(images: NDArray[Any], columns: int | None = None, pad: int = 2) -> NDAr
     return framed[..., 0] if channels == 1 else framed
 
 
+def is_picture(shape: Sequence[int]) -> bool:
+    """Whether what has this shape, (C, H, W), can be shown."""
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
 def save_png(path: str | os.PathLike[str], image: NDArray[np.uint8], scale: int = 1) -> None:
     """Write an image as a PNG file, atomically.
 
@@ -73,8 +80,10 @@ def save_png(path: str | os.PathLike[str], image: NDArray[np.uint8], scale: int 
     if scale != 1:
         size = (picture.width * scale, picture.height * scale)
         picture = picture.resize(size, Image.Resampling.NEAREST)
+    content = io.BytesIO()  # a full disk makes Pillow, where it writes itself, hide the reason
+    picture.save(content, "png")
     with atomic_file(path) as file:
-        picture.save(file, "png")
+        file.write(content.getvalue())
 
 
 def save_grid(

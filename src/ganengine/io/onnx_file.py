@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ganengine.backend import Shape
 from ganengine.io.atomic import atomic_file
 from ganengine.io.onnx_forms import FORMS
 from ganengine.io.onnx_graph import ExportError, Graph
-from ganengine.nn import Module
+from ganengine.nn import Module, evaluating
 from ganengine.tape import no_grad
 from ganengine.tensor import Tensor
 from ganengine.version import __version__
@@ -42,7 +41,7 @@ def export_onnx(
     operators of opset 17, and is checked before it is written, which happens atomically.
 
     Args:
-        network: Such as the generator of a :class:`ganengine.GAN`.
+        network: Such as the generator of a :class:`ganengine.System`.
         path: The file; its folder exists.
         input_shape: Of one sample, without the batch.
         output_shape: What each output is brought to, such as (1, 28, 28) for a dense network whose
@@ -74,7 +73,7 @@ def export_onnx(
 
     graph = Graph(onnx, FORMS, (_LABELS, one(classes)) if classes else None)
     try:
-        with _evaluating(network), no_grad():
+        with evaluating(), no_grad():
             name, y = graph.layer(network, "", _INPUT, one(*shape))
     except ValueError as error:
         given = f"input_shape is {shape}" + (f" and classes is {classes}" if classes else "")
@@ -124,18 +123,6 @@ def _model(
     )
     helper.set_model_props(model, dict(metadata))
     return model
-
-
-@contextmanager
-def _evaluating(network: Module) -> Iterator[None]:
-    """Evaluation mode for a while; then each layer is in the mode that it was in."""
-    before = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in before.items():
-            module.training = training
 
 
 def _required_onnx() -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ganengine.backend import Shape
+from ganengine.geometry import Pair, sides, transposed
 from ganengine.io.onnx_graph import ExportError, Form, Graph, Site
 from ganengine.nn import (
     Activation,
@@ -17,14 +18,13 @@ from ganengine.nn import (
     Dense,
     Dropout,
     Flatten,
-    JoinLabels,
+    JoinCondition,
     MaxPool2d,
     Module,
     PixelShuffle,
     Reshape,
     UpsampleConv2d,
 )
-from ganengine.reference._window import Pair, sides, transposed
 
 
 def _dense(graph: Graph, layer: Dense, at: Site) -> str:
@@ -128,7 +128,7 @@ def _pixel_shuffle(graph: Graph, layer: PixelShuffle, at: Site) -> str:
     return graph.add("DepthToSpace", at.x, blocksize=layer.scale, mode="CRD")
 
 
-def _join_labels(graph: Graph, layer: JoinLabels, at: Site) -> str:
+def _join_condition(graph: Graph, layer: JoinCondition, at: Site) -> str:
     assert graph.labels is not None
     y, value = graph.labels
     if layer.branch is not None:
@@ -174,5 +174,5 @@ FORMS: dict[type[Module], Form] = {
     Flatten: _flatten,
     Reshape: _reshape,
     PixelShuffle: _pixel_shuffle,
-    JoinLabels: _join_labels,
+    JoinCondition: _join_condition,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganengine import backend
 from ganengine.backend import Array, Shape
-from ganengine.nn import JoinLabels, Module, Sequential
+from ganengine.nn import Module, Sequential
 from ganengine.tensor import Tensor
 
 
@@ -92,7 +92,8 @@ class Graph:
             place = f"layer {name[:-1]}, " if name else ""
             raise ExportError(f"{place}{layer!r}, has no ONNX form; what has one is {known}")
         labels = None if self.labels is None else self.labels[1]
-        y = layer(value, labels) if isinstance(layer, JoinLabels) else layer(value)
+        call: Any = layer
+        y = call(value, labels) if layer.conditional else call(value)
         self.scope = name
         return form(self, layer, Site(x, value.shape, y.shape)), y
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import colorsys
+import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 150, 60, 110, 90
 _BINS = 320  # points of a curve at most: each is the mean of as many steps as it covers
 
 _PAPER, _INK, _MUTED, _RULE = "#ffffff", "#24292f", "#6e7781", "#e4e7eb"
-_COLOURS = ("#1f6feb", "#e8590c", "#2b8a3e", "#9c36b5")
+_COLOURS = ("#1f6feb", "#e8590c", "#2b8a3e", "#9c36b5", "#c2255c", "#0c8599", "#a07000", "#495057")
 _BAND = "38"  # opacity of a band, appended to its colour
+_LEGEND = 44  # from one row of curves' names to the next
+_DASH = 44  # of a curve's colour, before its name
 
 
 @dataclass(frozen=True)
@@ -48,24 +52,53 @@ def save_plot(path: str | os.PathLike[str], panels: Mapping[str, Curves]) -> Non
     """Draw curves over the steps of training into a PNG file, one panel below the other.
 
     A curve shows the mean of neighbouring steps, over a pale band that spans their values.
-    Steps that are not finite are left out.
+    Steps that are not finite are left out, as most are of what is measured now and then.
 
     Args:
         path: The file; its folder exists.
-        panels: Title of a panel to its curves: label to values, float (steps,), step 1 first.
+        panels: Title of a panel to its curves, any number: label to values, float (steps,), step 1
+            first.
 
     Raises:
         OSError: The file cannot be written.
     """
     from PIL import Image, ImageDraw
 
-    image = Image.new("RGB", (_WIDTH, _PANEL * len(panels)), _PAPER)
+    legends = {title: _legend(title, curves) for title, curves in panels.items()}
+    heights = [_PANEL + _LEGEND * max(0, len(legend) - 1) for legend in legends.values()]
+    image = Image.new("RGB", (_WIDTH, sum(heights)), _PAPER)
     draw = ImageDraw.Draw(image, "RGBA")  # so that colours blend where bands overlap
-    for number, (title, curves) in enumerate(panels.items()):
-        top = number * _PANEL
-        _draw_panel(draw, top, title, {name: _summary(values) for name, values in curves.items()})
+    top = 0
+    for (title, curves), height in zip(panels.items(), heights, strict=True):
+        _draw_panel(draw, top + height - _PANEL, title, curves, legends[title])
+        top += height
+    content = io.BytesIO()  # a full disk makes Pillow, where it writes itself, hide the reason
+    image.reduce(2).save(content, "png")
     with atomic_file(path) as file:
-        image.reduce(2).save(file, "png")
+        file.write(content.getvalue())
+
+
+def _colour(number: int) -> str:
+    """Of the curve of that number in its panel: chosen by hand, then around the colour wheel."""
+    if number < len(_COLOURS):
+        return _COLOURS[number]
+    hue = 0.618034 * number % 1  # the golden section: far from those just before
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.42, 0.75)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+
+
+def _legend(title: str, names: Iterable[str]) -> list[list[tuple[int, str]]]:
+    """Numbers and names of the curves, in rows; the last one has room for the title too."""
+    rows: list[list[tuple[int, str]]] = [[]]
+    room = _WIDTH - _LEFT - _RIGHT
+    left = room - _font(34).getlength(title)
+    for number, name in reversed(list(enumerate(names))):
+        left -= _DASH + 14 + _font(28).getlength(name) + 40
+        if left < 0 and rows[0]:
+            rows.insert(0, [])
+            left = room - (_DASH + 14 + _font(28).getlength(name) + 40)
+        rows[0].insert(0, (number, name))
+    return rows
 
 
 def _summary(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -80,14 +113,15 @@ def _summary(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _draw_panel(
-    draw: ImageDraw, top: float, title: str, curves: Mapping[str, NDArray[np.float64]]
+    draw: ImageDraw, top: float, title: str, curves: Curves, legend: list[list[tuple[int, str]]]
 ) -> None:
-    rows = np.concatenate(list(curves.values())) if curves else np.empty((0, 4))
-    last = rows[:, 0].max(initial=1)
+    found = [_summary(values) for values in curves.values()]
+    rows = np.concatenate(found) if found else np.empty((0, 4))
+    last = max(map(len, curves.values()), default=1)
     ticks = _ticks(*_extent(rows))
     panel = _Panel(
         (_LEFT, top + _TOP, _WIDTH - _RIGHT, top + _PANEL - _BOTTOM),
-        (0.0, max(last, 1.0)),
+        (0.0, max(last, 1)),
         (ticks[0], ticks[-1]),
     )
     left, upper, right, lower = panel.box
@@ -103,22 +137,22 @@ def _draw_panel(
             draw.text((x, lower + 18), f"{step:,.0f}", _MUTED, _font(26), anchor="ma")
     draw.line(((left, lower), (right, lower)), _MUTED, 3)
     draw.text((right, lower + 54), "step", _MUTED, _font(26), anchor="ra")
-    pairs = list(zip(_COLOURS, curves.items(), strict=False))
-    for colour, (_, points) in pairs:
-        _draw_band(draw, panel, points, colour + _BAND)
-    for colour, (_, points) in pairs:
+    for number, points in enumerate(found):
+        _draw_band(draw, panel, points, _colour(number) + _BAND)
+    for number, points in enumerate(found):
         line = [panel.point(step, mean) for step, mean, _, _ in points]
         if len(line) == 1:
             x, y = line[0]
-            draw.ellipse((x - 6, y - 6, x + 6, y + 6), colour)
+            draw.ellipse((x - 6, y - 6, x + 6, y + 6), _colour(number))
         elif line:
-            draw.line(line, colour, 5, joint="curve")
-    x = right
-    for colour, (name, _) in reversed(pairs):
-        draw.text((x, upper - 24), name, _INK, _font(28), anchor="rs")
-        x -= draw.textlength(name, _font(28)) + 14
-        draw.line(((x - 44, upper - 33), (x, upper - 33)), colour, 7)
-        x -= 44 + 40
+            draw.line(line, _colour(number), 5, joint="curve")
+    for above, entries in enumerate(reversed(legend)):
+        x, y = right, upper - 24 - _LEGEND * above
+        for number, name in reversed(entries):
+            draw.text((x, y), name, _INK, _font(28), anchor="rs")
+            x -= draw.textlength(name, _font(28)) + 14
+            draw.line(((x - _DASH, y - 9), (x, y - 9)), _colour(number), 7)
+            x -= _DASH + 40
 
 
 def _draw_band(draw: ImageDraw, panel: _Panel, points: NDArray[np.float64], colour: str) -> None:

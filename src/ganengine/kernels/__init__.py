@@ -6,7 +6,7 @@ Layouts and argument names follow PyTorch. B batch, I and O in and out features.
 from ganengine.kernels.activation import activation, activation_backward
 from ganengine.kernels.conv2d import conv2d, conv2d_backward
 from ganengine.kernels.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
-from ganengine.kernels.data import advance, gather, gather_shuffled, record
+from ganengine.kernels.data import advance, gather, gather_shuffled, record, take_shuffled
 from ganengine.kernels.dense import dense, dense_backward, matmul
 from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
 from ganengine.kernels.embedding import embedding, embedding_backward, one_hot
@@ -65,6 +65,7 @@ __all__ = [
     "sgd_step",
     "shuffled_indices",
     "sum",
+    "take_shuffled",
     "unary",
     "uniform",
     "upsample_conv2d",

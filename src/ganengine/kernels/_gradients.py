@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from ganengine import check
 from ganengine.backend import Array, Shape
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty
+from ganengine.launch import empty
 
 Out = tuple[Array, Array | None] | None
 
 
-def checked(out: Out, weight: Shape, bias: Shape, *, accumulate: bool, like: Array) -> Out:
-    """``out`` as two arrays of these shapes, of which the second may be missing."""
+def checked(
+    out: Out, weight: Shape, bias: Shape, *, accumulate: bool, inputs: tuple[Array, ...]
+) -> Out:
+    """``out`` as two arrays of these shapes, of which the second may be missing.
+
+    Neither overlaps an input, nor do they overlap each other.
+    """
+    check.flags(accumulate=accumulate)
     if out is None:
         if accumulate:
             raise ValueError("accumulate adds to out, so out must be given")
         return None
-    dweight = check.out("out[0]", out[0], weight, like=like)
-    return dweight, None if out[1] is None else check.out("out[1]", out[1], bias, like=like)
+    first, second = check.couple("out", out)
+    dweight = check.out("out[0]", first, weight, like=inputs[0])
+    check.apart("out[0]", dweight, *inputs)
+    if second is None:
+        return dweight, None
+    dbias = check.out("out[1]", second, bias, like=inputs[0])
+    check.apart("out[1]", dbias, dweight, *inputs)
+    return dweight, dbias
 
 
 def allocated(

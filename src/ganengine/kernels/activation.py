@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import check
+from ganengine.backend import Array
+from ganengine.launch import empty, launch
 
 
 def activation(x: Array, activation: str, slope: float = 0.2) -> Array:
@@ -34,8 +33,6 @@ def activation(x: Array, activation: str, slope: float = 0.2) -> Array:
     """
     x = check.array("x", x)
     check.activation(activation, slope)
-    if implementation() == "reference":
-        return reference.activation(x, activation, slope)
     y = empty(x.shape, like=x)
     launch("activation_forward", x, y, x.size, activation, slope)
     return y
@@ -69,8 +66,6 @@ def activation_backward(dy: Array, y: Array, activation: str, slope: float = 0.2
     dy = check.array("dy", dy)
     y = check.array("y", y, dy.shape, like=dy)
     check.activation(activation, slope)
-    if implementation() == "reference":
-        return reference.activation_backward(dy, y, activation, slope)
     dx = empty(dy.shape, like=dy)
     launch("activation_backward", dy, y, dx, dy.size, activation, slope)
     return dx

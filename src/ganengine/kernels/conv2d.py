@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels import _gradients as gradients
-from ganengine.kernels import _window as window
-from ganengine.kernels._launch import empty, launch
-from ganengine.reference._window import Padding, Size
+from ganengine import window
+from ganengine.backend import Array
+from ganengine.geometry import Padding, Pair, Size
+from ganengine.kernels._convolution import Convolution
+from ganengine.window import Window
 
 
 def conv2d(
@@ -49,7 +47,7 @@ def conv2d(
     Raises:
         TypeError: an argument has the wrong type or dtype.
         ValueError: a shape, device or activation does not fit, the kernel is larger than the padded
-            image, or groups or dilation is not 1.
+            image, groups or dilation is not 1, or out overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -59,34 +57,9 @@ def conv2d(
         array([[[[9., 6.],
                  [6., 4.]]]], dtype=float32)
     """
-    x = window.image("x", x, ("N", "C", "H", "W"))
-    weight = window.filters(weight, ("O", x.shape[1], "kh", "kw"), like=x)
-    if bias is not None:
-        bias = check.array("bias", bias, (weight.shape[0],), like=x)
     window.plain(groups, dilation)
-    view = window.convolution(x.shape[2:], weight.shape[2:], stride, padding)
-    check.activation(activation, slope)
-    shape = (x.shape[0], weight.shape[0], *view.output)
-    if out is not None:
-        out = check.out("out", out, shape, like=x)
-    if implementation() == "reference":
-        return reference.conv2d(
-            x,
-            weight,
-            bias,
-            stride=stride,
-            padding=padding,
-            activation=activation,
-            slope=slope,
-            out=out,
-        )
-    y = empty(shape, like=x) if out is None else out
-    launch(
-        "conv2d_forward",
-        *(x, weight, bias, y),
-        *(x.shape, weight.shape, shape, view.wire, activation, slope),
-    )
-    return y
+    convolution = _convolution(stride, padding)
+    return convolution.forward(x, weight, bias, activation=activation, slope=slope, out=out)
 
 
 def conv2d_backward(
@@ -124,7 +97,8 @@ def conv2d_backward(
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape, device or activation does not fit, or accumulate without out.
+        ValueError: a shape, device or activation does not fit, accumulate without out, or out
+            overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -136,38 +110,23 @@ def conv2d_backward(
         >>> dx.ravel(), dweight.ravel(), dbias
         (array([3., 3.], dtype=float32), array([3.], dtype=float32), array([2.], dtype=float32))
     """
-    dy = check.array("dy", dy, ("N", "O", "OH", "OW"))
-    x = window.image("x", x, (dy.shape[0], "C", "H", "W"), like=dy)
-    weight = window.filters(weight, (dy.shape[1], x.shape[1], "kh", "kw"), like=dy)
-    view = window.convolution(x.shape[2:], weight.shape[2:], stride, padding)
-    shape, bias_shape = (x.shape[0], weight.shape[0], *view.output), weight.shape[:1]
-    dy = check.array("dy", dy, shape)
-    y = check.array("y", y, shape, like=dy)
-    check.activation(activation, slope)
-    out = gradients.checked(out, weight.shape, bias_shape, accumulate=accumulate, like=dy)
-    if implementation() == "reference":
-        return reference.conv2d_backward(
-            dy,
-            x,
-            weight,
-            y,
-            stride=stride,
-            padding=padding,
-            activation=activation,
-            slope=slope,
-            need_dx=need_dx,
-            need_dweight=need_dweight,
-            out=out,
-            accumulate=accumulate,
-        )
-    dx = empty(x.shape, like=dy) if need_dx else None
-    dweight, dbias = gradients.allocated(
-        out, weight.shape, bias_shape, needed=need_dweight, like=dy
+    convolution = _convolution(stride, padding)
+    return convolution.backward(
+        dy,
+        x,
+        weight,
+        y,
+        activation=activation,
+        slope=slope,
+        need_dx=need_dx,
+        need_dweight=need_dweight,
+        out=out,
+        accumulate=accumulate,
     )
-    dz = None if activation == "linear" else empty(shape, like=dy)
-    launch(
-        "conv2d_backward",
-        *(dy, x, weight, y, dz, dx, dweight, dbias),
-        *(x.shape, weight.shape, shape, view.wire, activation, slope, bool(accumulate)),
-    )
-    return dx, dweight, dbias
+
+
+def _convolution(stride: Size, padding: Padding) -> Convolution:
+    def view(image: Pair, kernel: Pair) -> Window:
+        return window.convolution(image, kernel, stride, padding)
+
+    return Convolution("conv2d", view)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels import _gradients as gradients
-from ganengine.kernels import _window as window
-from ganengine.kernels._launch import empty, launch
-from ganengine.reference._window import Padding, Size
+from ganengine import window
+from ganengine.backend import Array
+from ganengine.geometry import Padding, Pair, Size
+from ganengine.kernels._convolution import Convolution
+from ganengine.window import Window
 
 
 def conv_transpose2d(
@@ -52,7 +50,8 @@ def conv_transpose2d(
     Raises:
         TypeError: an argument has the wrong type or dtype.
         ValueError: a shape, device or activation does not fit, padding leaves no output,
-            output_padding is not less than stride, or groups or dilation is not 1.
+            output_padding is not less than stride, groups or dilation is not 1, or out overlaps an
+            input.
 
     Example:
         >>> import numpy as np
@@ -62,37 +61,9 @@ def conv_transpose2d(
         >>> kernels.conv_transpose2d(x, weight, stride=(1, 2))
         array([[[[1., 1., 3., 2., 2.]]]], dtype=float32)
     """
-    x = window.image("x", x, ("N", "C", "H", "W"))
-    weight = window.filters(weight, (x.shape[1], "O", "kh", "kw"), like=x)
-    if bias is not None:
-        bias = check.array("bias", bias, (weight.shape[1],), like=x)
     window.plain(groups, dilation)
-    view = window.transposed_convolution(
-        x.shape[2:], weight.shape[2:], stride, padding, output_padding
-    )
-    check.activation(activation, slope)
-    shape = (x.shape[0], weight.shape[1], *view.output)
-    if out is not None:
-        out = check.out("out", out, shape, like=x)
-    if implementation() == "reference":
-        return reference.conv_transpose2d(
-            x,
-            weight,
-            bias,
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            activation=activation,
-            slope=slope,
-            out=out,
-        )
-    y = empty(shape, like=x) if out is None else out
-    launch(
-        "conv_transpose2d_forward",
-        *(x, weight, bias, y),
-        *(x.shape, weight.shape, shape, view.wire, activation, slope),
-    )
-    return y
+    convolution = _convolution(stride, padding, output_padding)
+    return convolution.forward(x, weight, bias, activation=activation, slope=slope, out=out)
 
 
 def conv_transpose2d_backward(
@@ -131,7 +102,8 @@ def conv_transpose2d_backward(
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape, device or activation does not fit, or accumulate without out.
+        ValueError: a shape, device or activation does not fit, accumulate without out, or out
+            overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -143,41 +115,23 @@ def conv_transpose2d_backward(
         >>> dx.ravel(), dweight.ravel(), dbias.tolist()
         (array([5., 7.], dtype=float32), array([7., 5., 7.], dtype=float32), [9.0])
     """
-    dy = check.array("dy", dy, ("N", "O", "OH", "OW"))
-    x = window.image("x", x, (dy.shape[0], "C", "H", "W"), like=dy)
-    weight = window.filters(weight, (x.shape[1], dy.shape[1], "kh", "kw"), like=dy)
-    view = window.transposed_convolution(
-        x.shape[2:], weight.shape[2:], stride, padding, output_padding
+    convolution = _convolution(stride, padding, output_padding)
+    return convolution.backward(
+        dy,
+        x,
+        weight,
+        y,
+        activation=activation,
+        slope=slope,
+        need_dx=need_dx,
+        need_dweight=need_dweight,
+        out=out,
+        accumulate=accumulate,
     )
-    shape, bias_shape = (x.shape[0], weight.shape[1], *view.output), weight.shape[1:2]
-    dy = check.array("dy", dy, shape)
-    y = check.array("y", y, shape, like=dy)
-    check.activation(activation, slope)
-    out = gradients.checked(out, weight.shape, bias_shape, accumulate=accumulate, like=dy)
-    if implementation() == "reference":
-        return reference.conv_transpose2d_backward(
-            dy,
-            x,
-            weight,
-            y,
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            activation=activation,
-            slope=slope,
-            need_dx=need_dx,
-            need_dweight=need_dweight,
-            out=out,
-            accumulate=accumulate,
-        )
-    dx = empty(x.shape, like=dy) if need_dx else None
-    dweight, dbias = gradients.allocated(
-        out, weight.shape, bias_shape, needed=need_dweight, like=dy
-    )
-    dz = None if activation == "linear" else empty(shape, like=dy)
-    launch(
-        "conv_transpose2d_backward",
-        *(dy, x, weight, y, dz, dx, dweight, dbias),
-        *(x.shape, weight.shape, shape, view.wire, activation, slope, bool(accumulate)),
-    )
-    return dx, dweight, dbias
+
+
+def _convolution(stride: Size, padding: Padding, output_padding: Size) -> Convolution:
+    def view(image: Pair, kernel: Pair) -> Window:
+        return window.transposed_convolution(image, kernel, stride, padding, output_padding)
+
+    return Convolution("conv_transpose2d", view, transposed=True)

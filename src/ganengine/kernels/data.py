@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from collections.abc import Collection, Sequence
+
+from ganengine import check
+from ganengine.backend import Array
+from ganengine.launch import empty, launch
 from ganengine.reference.random import Offset
 
 MOST_MOVES = 4
+MOST_VALUES = 8  # of one launch of record
 
 
 def gather(
@@ -51,8 +53,6 @@ def gather(
     shape = (rows, *data.shape[1:])
     if out is not None:
         out = check.out("out", out, shape, like=data)
-    if implementation() == "reference":
-        return reference.gather(data, indices, scale=scale, shift=shift, out=out)
     y = empty(shape, like=data) if out is None else out
     row_size = data.size // items if items else 0
     launch("gather", data, indices, y, items, rows, row_size, scale, shift)
@@ -93,9 +93,7 @@ def gather_shuffled(
         >>> kernels.gather_shuffled(data, 5, seed=1, position=0, scale=1.0, shift=0.0)
         array([0., 2., 1., 4., 3.], dtype=float32)
     """
-    data = check.array("data", data, dtype="uint8")
-    if data.ndim == 0 or data.shape[0] == 0:
-        raise ValueError(f"data must have shape (N, ...) with N at least 1, got {data.shape}")
+    data = _some_rows(check.array("data", data, dtype="uint8"))
     count = check.integer("count", count, low=0)
     seed = check.seed(seed)
     counter, start = check.offset("position", position, like=data)
@@ -104,15 +102,61 @@ def gather_shuffled(
     shape = (count, *data.shape[1:])
     if out is not None:
         out = check.out("out", out, shape, like=data)
-    if implementation() == "reference":
-        return reference.gather_shuffled(
-            data, count, seed=seed, position=position, scale=scale, shift=shift, out=out
-        )
     y = empty(shape, like=data) if out is None else out
     items = data.shape[0]
     row_size = data.size // items
     launch("gather_shuffled", data, y, items, count, row_size, scale, shift, seed, counter, start)
     return y
+
+
+def take_shuffled(
+    data: Array, count: int, *, seed: int, position: Offset, out: Array | None = None
+) -> Array:
+    """The next ``count`` items of an array that is shuffled anew each epoch, as they are.
+
+    The same items in the same order as :func:`gather_shuffled` with this seed and position, so that
+    labels or vectors stay with their images.
+
+    Args:
+        data: int32 or float32 (N, ...), N at least 1.
+        count: B.
+        seed, position: as in :func:`shuffled_indices`.
+        out: where to write y, of the dtype of data, (B, ...) contiguous; a new array if None.
+
+    Returns:
+        y, (B, ...) of the dtype of data.
+
+    Raises:
+        TypeError: an argument has the wrong type or dtype.
+        ValueError: a shape, device or number does not fit, or out overlaps data.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import kernels
+        >>> labels = np.arange(5, dtype="int32")
+        >>> kernels.take_shuffled(labels, 5, seed=1, position=0)
+        array([0, 2, 1, 4, 3], dtype=int32)
+    """
+    data = _some_rows(check.array("data", data, dtype=("int32", "float32")))
+    dtype = str(data.dtype)
+    count = check.integer("count", count, low=0)
+    seed = check.seed(seed)
+    counter, start = check.offset("position", position, like=data)
+    shape = (count, *data.shape[1:])
+    if out is not None:
+        out = check.out("out", out, shape, like=data, dtype=dtype)
+        check.apart("out", out, data)
+    y = empty(shape, like=data, dtype=dtype) if out is None else out
+    items = data.shape[0]
+    launch("take_shuffled", data, y, items, count, data.size // items, seed, counter, start)
+    return y
+
+
+def _some_rows(data: Array) -> Array:
+    """``data``, if it is a shuffled kernel's (N, ...)."""
+    if data.ndim == 0 or data.shape[0] == 0:
+        raise ValueError(f"data must have shape (N, ...) with N at least 1, got {data.shape}")
+    return data
 
 
 def advance(*moves: tuple[Array, int]) -> None:
@@ -137,64 +181,78 @@ def advance(*moves: tuple[Array, int]) -> None:
     if len(moves) > MOST_MOVES:
         raise ValueError(f"moves has {len(moves)} pairs; it can have up to {MOST_MOVES}")
     checked: list[tuple[Array, int]] = []
-    for i, (counter, by) in enumerate(moves):
+    for i, move in enumerate(moves):
         name = f"moves[{i}]"
+        counter, by = check.couple(name, move)
         counter = check.in_place(f"{name}[0]", counter, (1,), dtype="int64")
         check.array(f"{name}[0]", counter, dtype="int64", like=checked[0][0] if i else None)
         checked.append((counter, check.integer(f"{name}[1]", by, low=-(2**63), high=2**63 - 1)))
-    if implementation() == "reference":
-        return reference.advance(*checked)
     if checked:
         padding = [(None, 0)] * (MOST_MOVES - len(checked))
         launch("advance", *(part for move in (*checked, *padding) for part in move))
-    return None
 
 
 def record(
-    losses: tuple[Array, Array], logits: tuple[Array, Array], history: Array, position: Offset
+    values: Sequence[Array | None],
+    history: Array,
+    position: Offset,
+    *,
+    column: int = 0,
+    probabilities: Collection[int] = (),
 ) -> None:
-    """Write one row of a training's history: two losses and two mean probabilities.
+    """Write into one row of a training's history: the mean of each of some values.
 
-    ``history[position % capacity] = loss_0, loss_1, mean sigmoid(l_0), mean sigmoid(l_1)``.
+    ``history[position % capacity, column + i] = mean(values[i])``, or ``mean(sigmoid(values[i]))``
+    for each i in ``probabilities``. The mean of one number is that number, bit for bit.
 
     Args:
-        losses: two float32 arrays with one element.
-        logits: l, two float32 arrays of the same, nonzero size.
-        history: float32 (capacity, 4); when it is full, the oldest row is overwritten.
+        values: float32 arrays of any nonzero size; None for one that this step did not measure,
+            which is written as NaN.
+        history: float32 (capacity, K), with a column for each value that is ever written; when it
+            is full, the oldest row is overwritten.
         position: the step: an int, or ``(counter, skip)`` for ``counter[0] + skip`` with an int64
             (1,) array that lives on the device.
+        column: where the first value goes, from 0.
+        probabilities: which values are logits, of which the mean probability is wanted.
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape or device does not fit.
+        ValueError: a shape or device does not fit, or history has no such columns.
 
     Example:
         >>> import numpy as np
         >>> from ganengine import kernels
         >>> history = np.zeros((2, 4), "float32")
-        >>> one, zeros = np.float32([1.0]), np.zeros(3, "float32")
-        >>> kernels.record((one, 2 * one), (zeros, zeros), history, 3)
+        >>> losses, logits = np.float32([1.0, 2.0]), np.zeros(3, "float32")
+        >>> kernels.record([losses, logits, None], history, 3, column=1, probabilities=[1])
         >>> history[1]
-        array([1. , 2. , 0.5, 0.5], dtype=float32)
+        array([0. , 1.5, 0.5, nan], dtype=float32)
     """
     history = check.in_place("history", history)
-    check.array("history", history, ("capacity", 4))
-    if history.shape[0] == 0:
-        raise ValueError("history has no rows")
-    checked = []
-    for i, value in enumerate(losses):
-        value = check.array(f"losses[{i}]", value, like=history)
-        if value.size != 1:
-            raise ValueError(f"losses[{i}] must have one element, got shape {tuple(value.shape)}")
+    check.array("history", history, ("capacity", "K"))
+    capacity, columns = history.shape
+    if history.size == 0:
+        raise ValueError(f"history must have rows and columns, got shape {tuple(history.shape)}")
+    checked: list[Array | None] = []
+    for i, value in enumerate(check.several("values", values)):
+        if value is not None:
+            value = check.array(f"values[{i}]", value, like=history)
+            if value.size == 0:
+                raise ValueError(f"values[{i}] is empty: no elements to take the mean of")
         checked.append(value)
-    first = check.array("logits[0]", logits[0], like=history)
-    second = check.array("logits[1]", logits[1], like=history)
-    if first.size == 0 or first.size != second.size:
-        raise ValueError(
-            f"logits must have the same, nonzero size, got {first.size} and {second.size}"
-        )
+    count = len(checked)
+    column = check.integer("column", column, low=0)
+    if column + count > columns:
+        raise ValueError(f"column is {column}; {count} values from there need more than {columns}")
+    logits = {
+        check.integer("probabilities", which, low=0, high=count - 1)
+        for which in check.several("probabilities", probabilities)
+    }
     counter, start = check.offset("position", position, like=history)
-    if implementation() == "reference":
-        return reference.record((checked[0], checked[1]), (first, second), history, position)
-    launch("record", *checked, first, second, history, first.size, history.shape[0], counter, start)
-    return None
+    for first in range(0, count, MOST_VALUES):
+        part = checked[first : first + MOST_VALUES]
+        padded = part + [None] * (MOST_VALUES - len(part))
+        sizes = [0 if value is None else value.size for value in padded]
+        of_sigmoid = [first + i in logits for i in range(MOST_VALUES)]
+        place = (capacity, columns, column + first, counter, start)
+        launch("record", *padded, history, sizes, of_sigmoid, len(part), *place)

@@ -5,11 +5,10 @@ This file is the template for every kernel's Python side: check, allocate, launc
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
+from ganengine import check
+from ganengine.backend import Array
 from ganengine.kernels import _gradients as gradients
-from ganengine.kernels._launch import empty, launch
+from ganengine.launch import empty, launch
 
 
 def dense(
@@ -36,7 +35,7 @@ def dense(
 
     Raises:
         TypeError: an argument has the wrong dtype.
-        ValueError: a shape, device or activation does not fit.
+        ValueError: a shape, device or activation does not fit, or out overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -54,8 +53,7 @@ def dense(
     check.activation(activation, slope)
     if out is not None:
         out = check.out("out", out, (batch, out_features), like=x)
-    if implementation() == "reference":
-        return reference.dense(x, weight, bias, activation=activation, slope=slope, out=out)
+        check.apart("out", out, x, weight, bias)
     y = empty((batch, out_features), like=x) if out is None else out
     launch("dense_forward", x, weight, bias, y, batch, in_features, out_features, activation, slope)
     return y
@@ -93,7 +91,8 @@ def dense_backward(
 
     Raises:
         TypeError: an argument has the wrong dtype.
-        ValueError: a shape, device or activation does not fit, or accumulate without out.
+        ValueError: a shape, device or activation does not fit, accumulate without out, or out
+            overlaps an input.
     """
     dy = check.array("dy", dy, ("B", "O"))
     batch, out_features = dy.shape
@@ -103,26 +102,15 @@ def dense_backward(
     y = check.array("y", y, (batch, out_features), like=dy)
     check.activation(activation, slope)
     shapes = (out_features, in_features), (out_features,)
-    out = gradients.checked(out, *shapes, accumulate=accumulate, like=dy)
-    if implementation() == "reference":
-        return reference.dense_backward(
-            dy,
-            x,
-            weight,
-            y,
-            activation=activation,
-            slope=slope,
-            need_dx=need_dx,
-            need_dweight=need_dweight,
-            out=out,
-            accumulate=accumulate,
-        )
+    inputs = (dy, x, weight, y)
+    check.flags(need_dx=need_dx, need_dweight=need_dweight)
+    out = gradients.checked(out, *shapes, accumulate=accumulate, inputs=inputs)
     dx = empty((batch, in_features), like=dy) if need_dx else None
     dweight, dbias = gradients.allocated(out, *shapes, needed=need_dweight, like=dy)
     dz = None if activation == "linear" else empty((batch, out_features), like=dy)
     launch(
         "dense_backward",
-        *(dy, x, weight, y, dz, dx, dweight, dbias),
+        *(dy, x, weight, None if activation == "linear" else y, dz, dx, dweight, dbias),
         *(batch, in_features, out_features, activation, slope, accumulate),
     )
     return dx, dweight, dbias
@@ -151,12 +139,11 @@ def matmul(a: Array, b: Array, *, transpose_a: bool = False, transpose_b: bool =
         >>> kernels.matmul(a, a, transpose_b=True)
         array([[5.]], dtype=float32)
     """
+    check.flags(transpose_a=transpose_a, transpose_b=transpose_b)
     a = check.array("a", a, ("M", "K"))
     m, k = reversed(a.shape) if transpose_a else a.shape
     b = check.array("b", b, ("N", k) if transpose_b else (k, "N"), like=a)
     n = b.shape[0] if transpose_b else b.shape[1]
-    if implementation() == "reference":
-        return reference.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
     c = empty((m, n), like=a)
     launch("matmul", a, b, c, m, n, k, transpose_a, transpose_b)
     return c

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ganengine import backend, reference
-from ganengine.backend import Array, Shape, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import backend, check
+from ganengine.backend import Array, Shape
+from ganengine.launch import empty, launch
 
 UNARY = ("copy", "negative", "exp", "log", "sqrt", "absolute", "sign", "reciprocal")
 BINARY = ("add", "subtract", "multiply", "divide")
-MAX_NDIM = 4
+MAX_NDIM = 6  # kMaxRank of csrc/common/dims.h
 
 
 def unary(op: str, x: Array, *, out: Array | None = None) -> Array:
@@ -23,7 +22,7 @@ def unary(op: str, x: Array, *, out: Array | None = None) -> Array:
 
     Args:
         op: one of ``copy, negative, exp, log, sqrt, absolute, sign, reciprocal``.
-        x: float32, up to 4 dimensions, strided as you like.
+        x: float32, up to 6 dimensions, strided as you like.
         out: where to write y, float32 of the shape of x, contiguous; a new array if None. It may
             be x itself.
 
@@ -43,9 +42,7 @@ def unary(op: str, x: Array, *, out: Array | None = None) -> Array:
     check.choice("op", op, UNARY)
     x = _strided("x", x)
     y = _target(out, x.shape, x)
-    if implementation() == "reference":
-        return reference.unary(op, x, out=out)
-    launch("unary", op, x, y, _four(x.shape), _strides(x))
+    launch("unary", op, x, y, _padded(x.shape), _strides(x))
     return y
 
 
@@ -54,7 +51,7 @@ def binary(op: str, a: Array, b: Array, *, out: Array | None = None) -> Array:
 
     Args:
         op: one of ``add, subtract, multiply, divide``.
-        a, b: float32, up to 4 dimensions, strided as you like.
+        a, b: float32, up to 6 dimensions, strided as you like.
         out: where to write y, float32 of the broadcast shape, contiguous; a new array if None. It
             may be a or b itself.
 
@@ -85,9 +82,7 @@ def binary(op: str, a: Array, b: Array, *, out: Array | None = None) -> Array:
             f"b must have a shape that broadcasts with a's {tuple(a.shape)}, got {tuple(b.shape)}"
         ) from error
     y = _target(out, a_wide.shape, a_wide, b_wide)
-    if implementation() == "reference":
-        return reference.binary(op, a, b, out=out)
-    launch("binary", op, a, b, y, _four(y.shape), _strides(a_wide), _strides(b_wide))
+    launch("binary", op, a, b, y, _padded(y.shape), _strides(a_wide), _strides(b_wide))
     return y
 
 
@@ -95,7 +90,7 @@ def affine(x: Array, *, scale: float = 1.0, shift: float = 0.0, out: Array | Non
     """Scale and shift by plain numbers, ``y = scale x + shift``.
 
     Args:
-        x: float32, up to 4 dimensions, strided as you like.
+        x: float32, up to 6 dimensions, strided as you like.
         scale, shift: finite numbers.
         out: where to write y, float32 of the shape of x, contiguous; a new array if None. It may
             be x itself.
@@ -117,9 +112,7 @@ def affine(x: Array, *, scale: float = 1.0, shift: float = 0.0, out: Array | Non
     scale = check.number("scale", scale)
     shift = check.number("shift", shift)
     y = _target(out, x.shape, x)
-    if implementation() == "reference":
-        return reference.affine(x, scale=scale, shift=shift, out=out)
-    launch("affine", x, y, _four(x.shape), _strides(x), scale, shift)
+    launch("affine", x, y, _padded(x.shape), _strides(x), scale, shift)
     return y
 
 
@@ -144,9 +137,7 @@ def sum(x: Array, *, axis: int | Sequence[int] | None = None, keepdims: bool = F
         >>> kernels.sum(np.ones((2, 3), dtype="float32"), axis=0)
         array([2., 2., 2.], dtype=float32)
     """
-    x, axes = _reduction(x, axis)
-    if implementation() == "reference":
-        return reference.sum(x, axis=axes, keepdims=keepdims)
+    x, axes = _reduction(x, axis, keepdims)
     return _sum(x, axes, keepdims, 1.0)
 
 
@@ -172,17 +163,18 @@ def mean(x: Array, *, axis: int | Sequence[int] | None = None, keepdims: bool = 
         >>> kernels.mean(np.array([[1.0, 2.0], [3.0, 6.0]], dtype="float32"), axis=1)
         array([1.5, 4.5], dtype=float32)
     """
-    x, axes = _reduction(x, axis)
+    x, axes = _reduction(x, axis, keepdims)
     count = prod(x.shape[a] for a in axes)
     if count == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}: no elements to take the mean of")
-    if implementation() == "reference":
-        return reference.mean(x, axis=axes, keepdims=keepdims)
     return _sum(x, axes, keepdims, 1.0 / count)
 
 
-def _reduction(x: Array, axis: int | Sequence[int] | None) -> tuple[Array, tuple[int, ...]]:
+def _reduction(
+    x: Array, axis: int | Sequence[int] | None, keepdims: bool
+) -> tuple[Array, tuple[int, ...]]:
     """The checked array and the axes to reduce, from 0 and in order."""
+    check.flags(keepdims=keepdims)
     x = check.array("x", x, strided=True)
     if axis is None:
         return x, tuple(range(x.ndim))
@@ -228,17 +220,14 @@ def _target(out: Array | None, shape: Shape, *inputs: Array) -> Array:
     if out is None:
         return empty(shape, like=like)
     out = check.out("out", out, shape, like=like)
-    for x in inputs:
-        same = backend.address(x) == backend.address(out) and x.strides == out.strides
-        if not same and backend.xp(x).may_share_memory(x, out):
-            raise ValueError("out overlaps an input; it can be the same array or another one")
+    check.apart("out", out, *inputs, or_same=True)
     return out
 
 
-def _four(sizes: Sequence[int]) -> list[int]:
+def _padded(sizes: Sequence[int]) -> list[int]:
     return [1] * (MAX_NDIM - len(sizes)) + list(sizes)
 
 
 def _strides(x: Array) -> list[int]:
-    """Steps along four dimensions, in elements."""
+    """Steps along MAX_NDIM dimensions, in elements."""
     return [0] * (MAX_NDIM - x.ndim) + [stride // x.itemsize for stride in x.strides]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import check
+from ganengine.backend import Array
+from ganengine.launch import empty, launch
 
 
 def embedding(indices: Array, weight: Array) -> Array:
@@ -36,8 +35,6 @@ def embedding(indices: Array, weight: Array) -> Array:
     weight = check.array("weight", weight, ("V", "F"), like=indices)
     count, features = weight.shape
     check.within("indices", indices, count)
-    if implementation() == "reference":
-        return reference.embedding(indices, weight)
     y = empty((indices.size, features), like=weight)
     launch("embedding_forward", indices, weight, y, indices.size, count, features)
     return y
@@ -62,7 +59,8 @@ def embedding_backward(
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape, device or index does not fit, or accumulate without out.
+        ValueError: a shape, device or index does not fit, accumulate without out, or out overlaps
+            dy.
 
     Example:
         >>> import numpy as np
@@ -77,12 +75,12 @@ def embedding_backward(
     indices = check.array("indices", indices, (rows,), dtype="int32", like=dy)
     count = check.integer("count", count, low=0)
     check.within("indices", indices, count)
+    check.flags(accumulate=accumulate)
     if out is not None:
         out = check.out("out", out, (count, features), like=dy)
+        check.apart("out", out, dy)
     elif accumulate:
         raise ValueError("accumulate adds to out, so out must be given")
-    if implementation() == "reference":
-        return reference.embedding_backward(dy, indices, count, out=out, accumulate=accumulate)
     dweight = empty((count, features), like=dy) if out is None else out
     launch("embedding_backward", dy, indices, dweight, rows, count, features, bool(accumulate))
     return dweight
@@ -113,8 +111,6 @@ def one_hot(labels: Array, classes: int) -> Array:
     labels = check.array("labels", labels, ("B",), dtype="int32")
     classes = check.integer("classes", classes, low=1)
     check.within("labels", labels, classes)
-    if implementation() == "reference":
-        return reference.one_hot(labels, classes)
     y = empty((labels.size, classes), like=labels)
     launch("one_hot", labels, y, labels.size, classes)
     return y

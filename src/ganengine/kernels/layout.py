@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganengine import backend, reference
-from ganengine.backend import Array, Shape, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import backend, check
+from ganengine.backend import Array, Shape
+from ganengine.launch import empty, launch
 
 MAX_NDIM = 6
 
@@ -57,8 +56,6 @@ def concat(arrays: Sequence[Array], *, axis: int = 1, out: Array | None = None) 
         sum(part.shape[axis] for part in parts) if size is None else size for size in shape
     )
     y = _target(out, total, *parts)
-    if implementation() == "reference":
-        return reference.concat(parts, axis=axis, out=out)
     start = 0
     for part in parts:
         _copy(part, _slice(y, start, part.shape[axis], axis))
@@ -92,8 +89,6 @@ def narrow(x: Array, start: int, length: int, *, axis: int = 1) -> Array:
     axis = _axis(axis, x)
     length = check.integer("length", length, low=0, high=x.shape[axis])
     start = check.integer("start", start, low=0, high=x.shape[axis] - length)
-    if implementation() == "reference":
-        return reference.narrow(x, start, length, axis=axis)
     part = _slice(x, start, length, axis)
     y = empty(part.shape, like=x)
     _copy(part, y)
@@ -127,8 +122,6 @@ def widen(x: Array, start: int, length: int, *, axis: int = 1) -> Array:
     size = x.shape[axis]
     length = check.integer("length", length, low=size)
     start = check.integer("start", start, low=0, high=length - size)
-    if implementation() == "reference":
-        return reference.widen(x, start, length, axis=axis)
     y = empty((*x.shape[:axis], length, *x.shape[axis + 1 :]), like=x)
     _copy(None, _slice(y, 0, start, axis))
     _copy(x, _slice(y, start, size, axis))
@@ -198,8 +191,6 @@ def pixel_shuffle(x: Array, scale: int) -> Array:
     n, channels, h, w = x.shape
     if channels % (r * r):
         raise ValueError(f"x has {channels} channels; scale {r} needs a multiple of {r * r}")
-    if implementation() == "reference":
-        return reference.pixel_shuffle(x, scale)
     c = channels // (r * r)
     y = empty((n, c, h * r, w * r), like=x)
     _copy(_blocks_of_channels(x, c, r), _blocks_of_pixels(y, r))
@@ -232,8 +223,6 @@ def pixel_unshuffle(x: Array, scale: int) -> Array:
     n, c, height, width = x.shape
     if height % r or width % r:
         raise ValueError(f"x has images of {(height, width)}; scale {r} needs multiples of {r}")
-    if implementation() == "reference":
-        return reference.pixel_unshuffle(x, scale)
     y = empty((n, c * r * r, height // r, width // r), like=x)
     _copy(_blocks_of_pixels(x, r), _blocks_of_channels(y, c, r))
     return y
@@ -287,6 +276,5 @@ def _target(out: Array | None, shape: Shape, *inputs: Array) -> Array:
     if out is None:
         return empty(shape, like=inputs[0])
     out = check.out("out", out, shape, like=inputs[0])
-    if any(backend.xp(x).may_share_memory(x, out) for x in inputs):
-        raise ValueError("out overlaps an input; it must be another array")
+    check.apart("out", out, *inputs)
     return out

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from numbers import Real
 
-from ganengine import reference
-from ganengine.backend import Array, Shape, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import check
+from ganengine.backend import Array, Shape
+from ganengine.launch import empty, launch
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -49,8 +48,6 @@ def bce_with_logits(
     each = reduction == "none"
     if each and scale != 1.0:
         raise ValueError(f"scale is {scale}; without a reduction it must be 1")
-    if implementation() == "reference":
-        return reference.bce_with_logits(logits, targets, reduction=reduction, scale=scale)
     loss = empty(logits.shape if each else (), like=logits)
     dlogits = empty(logits.shape, like=logits)
     launch(
@@ -106,8 +103,6 @@ def dense_bce_with_logits(
         bias = check.array("bias", bias, (1,), like=x)
     targets = _targets(targets, (batch, 1), x)
     scale = check.number("scale", scale)
-    if implementation() == "reference":
-        return reference.dense_bce_with_logits(x, weight, bias, targets, scale=scale)
     loss = empty((), like=x)
     logits, dlogits = empty((batch, 1), like=x), empty((batch, 1), like=x)
     launch(

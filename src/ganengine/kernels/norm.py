@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import check
+from ganengine.backend import Array
+from ganengine.launch import empty, launch
 
 
 def batch_norm(
@@ -63,6 +62,7 @@ def batch_norm(
         gamma = check.array("gamma", gamma, (features,), like=x)
     if beta is not None:
         beta = check.array("beta", beta, (features,), like=x)
+    check.flags(training=training)
     statistics = check.out if training else check.array
     running_mean = statistics("running_mean", running_mean, (features,), like=x)
     running_var = statistics("running_var", running_var, (features,), like=x)
@@ -72,19 +72,6 @@ def batch_norm(
     if training and batch * spatial == 1:
         raise ValueError(
             f"x has shape {tuple(x.shape)}: training needs more than one value per feature"
-        )
-    if implementation() == "reference":
-        return reference.batch_norm(
-            x,
-            gamma,
-            beta,
-            running_mean,
-            running_var,
-            training=training,
-            momentum=momentum,
-            eps=eps,
-            activation=activation,
-            slope=slope,
         )
     y = empty(x.shape, like=x)
     saved = empty((2, features), like=x)
@@ -129,8 +116,8 @@ def batch_norm_backward(
 
     Raises:
         TypeError: an argument has the wrong dtype.
-        ValueError: a shape, device or activation does not fit, y is missing, or accumulate
-            without out.
+        ValueError: a shape, device or activation does not fit, y is missing, accumulate without
+            out, or out overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -153,24 +140,16 @@ def batch_norm_backward(
         y = check.array("y", y, dy.shape, like=dy)
     elif activation != "linear":
         raise ValueError(f"y is None; the gradient of {activation} needs the output")
+    check.flags(accumulate=accumulate)
     if out is not None:
-        dgamma = check.out("out[0]", out[0], (features,), like=dy)
-        dbeta = check.out("out[1]", out[1], (features,), like=dy)
+        first, second = check.couple("out", out)
+        dgamma = check.out("out[0]", first, (features,), like=dy)
+        dbeta = check.out("out[1]", second, (features,), like=dy)
+        check.apart("out[0]", dgamma, dy, x, gamma, saved, y)
+        check.apart("out[1]", dbeta, dgamma, dy, x, gamma, saved, y)
         out = (dgamma, dbeta)
     elif accumulate:
         raise ValueError("accumulate adds to out, so out must be given")
-    if implementation() == "reference":
-        return reference.batch_norm_backward(
-            dy,
-            x,
-            gamma,
-            saved,
-            y=y,
-            activation=activation,
-            slope=slope,
-            out=out,
-            accumulate=accumulate,
-        )
     dx = empty(dy.shape, like=dy)
     if out is None:
         dgamma = empty((features,), like=dy)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from numbers import Integral
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import launch
+from ganengine import check
+from ganengine.backend import Array
+from ganengine.launch import launch
 
 
 def adam_step(
@@ -17,9 +16,9 @@ def adam_step(
     v: Array,
     step: int | Array,
     *,
-    lr: float,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
+    lr: float | Array,
+    beta1: float | Array = 0.9,
+    beta2: float | Array = 0.999,
     eps: float = 1e-8,
     weight_decay: float = 0.0,
 ) -> None:
@@ -35,7 +34,8 @@ def adam_step(
         m, v: the moments, float32, the shape of param, contiguous, zeros at first; changed.
         step: t, the number of this update, from 1; or an int64 array (1,) with the number of
             updates done so far, which is incremented.
-        lr: learning rate, at least 0.
+        lr: learning rate, at least 0. Like beta1 and beta2 a number, or a float64 array (1,) that
+            is read when the kernel runs, so that a captured program follows what is written there.
         beta1, beta2: decay of the moments, in [0, 1).
         eps: added to the denominator, at least 0.
         weight_decay: at least 0.
@@ -62,21 +62,24 @@ def adam_step(
         step = check.integer("step", step, low=1)
     else:
         step = check.out("step", step, (1,), like=param, dtype="int64")
-    lr = check.number("lr", lr, low=0.0)
-    beta1 = check.number("beta1", beta1, low=0.0, high=1.0, open_high=True)
-    beta2 = check.number("beta2", beta2, low=0.0, high=1.0, open_high=True)
+    rates = (
+        *check.rate("lr", lr, like=param, low=0.0),
+        *check.rate("beta1", beta1, like=param, low=0.0, high=1.0, open_high=True),
+        *check.rate("beta2", beta2, like=param, low=0.0, high=1.0, open_high=True),
+    )
     eps = check.number("eps", eps, low=0.0)
     weight_decay = check.number("weight_decay", weight_decay, low=0.0)
-    rates = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay}
-    if implementation() == "reference":
-        return reference.adam_step(param, grad, m, v, step, **rates)
     clock = (None, step) if numbered else (step, 0)
-    launch("adam_step", param, grad, m, v, *clock, param.size, *rates.values())
-    return None
+    launch("adam_step", param, grad, m, v, *clock, param.size, *rates, eps, weight_decay)
 
 
 def sgd_step(
-    param: Array, grad: Array, velocity: Array, *, lr: float, momentum: float = 0.0
+    param: Array,
+    grad: Array,
+    velocity: Array,
+    *,
+    lr: float | Array,
+    momentum: float | Array = 0.0,
 ) -> None:
     """One update of stochastic gradient descent with momentum, in place.
 
@@ -86,7 +89,8 @@ def sgd_step(
         param: p, float32, any shape, contiguous; changed.
         grad: g, float32, the shape of param.
         velocity: u, float32, the shape of param, contiguous, zeros at first; changed.
-        lr: learning rate, at least 0.
+        lr: learning rate, at least 0. Like momentum a number, or a float64 array (1,) that is read
+            when the kernel runs.
         momentum: in [0, 1).
 
     Raises:
@@ -105,15 +109,16 @@ def sgd_step(
     param = check.in_place("param", param)
     grad = check.array("grad", grad, param.shape, like=param)
     velocity = check.out("velocity", velocity, param.shape, like=param)
-    lr = check.number("lr", lr, low=0.0)
-    momentum = check.number("momentum", momentum, low=0.0, high=1.0, open_high=True)
-    if implementation() == "reference":
-        return reference.sgd_step(param, grad, velocity, lr=lr, momentum=momentum)
-    launch("sgd_step", param, grad, velocity, param.size, lr, momentum)
-    return None
+    rates = (
+        *check.rate("lr", lr, like=param, low=0.0),
+        *check.rate("momentum", momentum, like=param, low=0.0, high=1.0, open_high=True),
+    )
+    launch("sgd_step", param, grad, velocity, param.size, *rates)
 
 
-def ema_step(average: Array, param: Array, *, decay: float, step: Array | None = None) -> None:
+def ema_step(
+    average: Array, param: Array, *, decay: float | Array, step: Array | None = None
+) -> None:
     """One step of an exponential moving average, in place.
 
     ``a <- d a + (1 - d) p`` with ``d = decay``, or ``d = min(decay, (1 + n) / (10 + n))`` after n
@@ -122,7 +127,8 @@ def ema_step(average: Array, param: Array, *, decay: float, step: Array | None =
     Args:
         average: a, float32, any shape, contiguous; changed.
         param: p, float32, the shape of average.
-        decay: in [0, 1]; the average looks back some 1 / (1 - decay) steps.
+        decay: in [0, 1]; the average looks back some 1 / (1 - decay) steps. A number, or a float64
+            array (1,) that is read when the kernel runs.
         step: n, int64 (1,), read when the kernel runs; None for no warm-up.
 
     Raises:
@@ -139,10 +145,7 @@ def ema_step(average: Array, param: Array, *, decay: float, step: Array | None =
     """
     average = check.in_place("average", average)
     param = check.array("param", param, average.shape, like=average)
-    decay = check.number("decay", decay, low=0.0, high=1.0)
+    rate = check.rate("decay", decay, like=average, low=0.0, high=1.0)
     if step is not None:
         step = check.array("step", step, (1,), dtype="int64", like=average)
-    if implementation() == "reference":
-        return reference.ema_step(average, param, decay=decay, step=step)
-    launch("ema_step", average, param, step, average.size, decay)
-    return None
+    launch("ema_step", average, param, step, average.size, *rate)

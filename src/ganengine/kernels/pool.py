@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels import _window as window
-from ganengine.kernels._launch import empty, launch
-from ganengine.reference._window import Padding, Size
+from ganengine import check, window
+from ganengine.backend import Array
+from ganengine.geometry import Padding, Size
+from ganengine.launch import empty, launch
 
 
 def max_pool2d(
@@ -46,10 +44,6 @@ def max_pool2d(
     """
     x = window.image("x", x, ("N", "C", "H", "W"))
     view = window.pooling(x.shape[2:], kernel_size, stride, padding, ceil_mode)
-    if implementation() == "reference":
-        return reference.max_pool2d(
-            x, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode
-        )
     y = empty((*x.shape[:2], *view.output), like=x)
     launch("max_pool2d_forward", x, y, x.shape, y.shape, view.steps, view.padding)
     return y
@@ -89,10 +83,6 @@ def max_pool2d_backward(
                  [0., 0.]]]], dtype=float32)
     """
     dy, x, view = _backward_arguments(dy, x, kernel_size, stride, padding, ceil_mode)
-    if implementation() == "reference":
-        return reference.max_pool2d_backward(
-            dy, x, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode
-        )
     dx = empty(x.shape, like=x)
     launch("max_pool2d_backward", dy, x, dx, x.shape, dy.shape, view.steps, view.padding)
     return dx
@@ -135,15 +125,7 @@ def avg_pool2d(
     """
     x = window.image("x", x, ("N", "C", "H", "W"))
     view = window.pooling(x.shape[2:], kernel_size, stride, padding, ceil_mode)
-    if implementation() == "reference":
-        return reference.avg_pool2d(
-            x,
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-        )
+    check.flags(count_include_pad=count_include_pad)
     y = empty((*x.shape[:2], *view.output), like=x)
     launch(
         "avg_pool2d_forward",
@@ -185,16 +167,7 @@ def avg_pool2d_backward(
                  [2., 2.]]]], dtype=float32)
     """
     dy, x, view = _backward_arguments(dy, x, kernel_size, stride, padding, ceil_mode)
-    if implementation() == "reference":
-        return reference.avg_pool2d_backward(
-            dy,
-            x,
-            kernel_size,
-            stride=stride,
-            padding=padding,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-        )
+    check.flags(count_include_pad=count_include_pad)
     dx = empty(x.shape, like=x)
     launch(
         "avg_pool2d_backward",

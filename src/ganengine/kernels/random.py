@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ganengine import backend, reference
-from ganengine.backend import Array, Shape, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels._launch import empty, launch
+from ganengine import backend, check
+from ganengine.backend import Array, Shape
+from ganengine.launch import empty, launch
 from ganengine.reference.random import Offset
 
+_MAX_NDIM = 32  # of any array of every NumPy and CuPy
 _FLOAT_LIMIT = 1.7e38  # half the float32 range, so that high - low is finite
 
 
@@ -51,8 +51,6 @@ def uniform(
     high = check.number("high", high, low=low, high=_FLOAT_LIMIT)
     seed = check.seed(seed)
     counter, skip = check.offset("offset", offset)
-    if implementation() == "reference":
-        return reference.uniform(shape, low, high, seed=seed, offset=offset, device=device)
     out = empty(shape, like=_like(counter, device))
     launch("uniform", out, out.size, low, high, seed, counter, skip)
     return out
@@ -87,8 +85,6 @@ def normal(shape: Shape, *, seed: int, offset: Offset, device: str = "cpu") -> A
     shape = _shape(shape)
     seed = check.seed(seed)
     counter, skip = check.offset("offset", offset)
-    if implementation() == "reference":
-        return reference.normal(shape, seed=seed, offset=offset, device=device)
     out = empty(shape, like=_like(counter, device))
     launch("normal", out, out.size, seed, counter, skip)
     return out
@@ -123,8 +119,6 @@ def dropout(x: Array, rate: float, *, seed: int, offset: Offset) -> Array:
     check.number("rate", np.float32(rate), low=0.0, high=1.0, open_high=True)
     seed = check.seed(seed)
     counter, skip = check.offset("offset", offset, like=x)
-    if implementation() == "reference":
-        return reference.dropout(x, rate, seed=seed, offset=offset)
     y = empty(x.shape, like=x)
     launch("dropout", x, y, x.size, rate, seed, counter, skip)
     return y
@@ -163,8 +157,6 @@ def shuffled_indices(
     count = check.integer("count", count, low=0)
     seed = check.seed(seed)
     counter, start = check.offset("position", position)
-    if implementation() == "reference":
-        return reference.shuffled_indices(n, count, seed=seed, position=position, device=device)
     indices = empty((count,), like=_like(counter, device), dtype="int32")
     launch("shuffled_indices", indices, n, count, seed, counter, start)
     return indices
@@ -172,6 +164,8 @@ def shuffled_indices(
 
 def _shape(shape: Any) -> Shape:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    if len(sizes) > _MAX_NDIM:
+        raise ValueError(f"shape has {len(sizes)} sizes; it can have up to {_MAX_NDIM}")
     return tuple(check.integer(f"shape[{i}]", size, low=0) for i, size in enumerate(sizes))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from ganengine import reference
-from ganengine.backend import Array, Shape, implementation
-from ganengine.kernels import _check as check
-from ganengine.kernels import _gradients as gradients
-from ganengine.kernels import _window as window
-from ganengine.kernels._launch import empty, launch
-from ganengine.reference._window import Padding, Pair, Size
+from ganengine import check, window
+from ganengine.backend import Array
+from ganengine.geometry import Padding, Pair, Size
+from ganengine.kernels._convolution import Convolution
+from ganengine.window import Window
 
 
 def upsample_conv2d(
@@ -48,7 +46,7 @@ def upsample_conv2d(
     Raises:
         TypeError: an argument has the wrong type or dtype.
         ValueError: a shape, device or activation does not fit, the kernel is larger than the padded
-            u, or groups or dilation is not 1.
+            u, groups or dilation is not 1, or out overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -58,36 +56,9 @@ def upsample_conv2d(
         array([[[[2., 3., 4.],
                  [2., 3., 4.]]]], dtype=float32)
     """
-    x = window.image("x", x, ("N", "C", "H", "W"))
-    scale = check.integer("scale", scale, low=1)
-    weight = window.filters(weight, ("O", x.shape[1], "kh", "kw"), like=x, scale=scale)
-    if bias is not None:
-        bias = check.array("bias", bias, (weight.shape[0],), like=x)
     window.plain(groups, dilation)
-    view = window.convolution(_upsampled(x, scale), weight.shape[2:], 1, padding)
-    check.activation(activation, slope)
-    shape = (x.shape[0], weight.shape[0], *view.output)
-    if out is not None:
-        out = check.out("out", out, shape, like=x)
-    if implementation() == "reference":
-        return reference.upsample_conv2d(
-            x,
-            weight,
-            bias,
-            scale=scale,
-            padding=padding,
-            activation=activation,
-            slope=slope,
-            out=out,
-        )
-    y = empty(shape, like=x) if out is None else out
-    folded = empty(folded_shape(weight.shape, scale), like=x)
-    launch(
-        "upsample_conv2d_forward",
-        *(x, weight, bias, folded, y),
-        *(x.shape, weight.shape, shape, view.wire, scale, activation, slope),
-    )
-    return y
+    convolution = _convolution(scale, padding)
+    return convolution.forward(x, weight, bias, activation=activation, slope=slope, out=out)
 
 
 def upsample_conv2d_backward(
@@ -125,7 +96,8 @@ def upsample_conv2d_backward(
 
     Raises:
         TypeError: an argument has the wrong type or dtype.
-        ValueError: a shape, device or activation does not fit, or accumulate without out.
+        ValueError: a shape, device or activation does not fit, accumulate without out, or out
+            overlaps an input.
 
     Example:
         >>> import numpy as np
@@ -137,50 +109,25 @@ def upsample_conv2d_backward(
         >>> dx.ravel(), dweight.ravel(), dbias
         (array([12., 12.], dtype=float32), array([12.], dtype=float32), array([8.], dtype=float32))
     """
-    dy = check.array("dy", dy, ("N", "O", "OH", "OW"))
-    x = window.image("x", x, (dy.shape[0], "C", "H", "W"), like=dy)
+    convolution = _convolution(scale, padding)
+    return convolution.backward(
+        dy,
+        x,
+        weight,
+        y,
+        activation=activation,
+        slope=slope,
+        need_dx=need_dx,
+        need_dweight=need_dweight,
+        out=out,
+        accumulate=accumulate,
+    )
+
+
+def _convolution(scale: int, padding: Padding) -> Convolution:
     scale = check.integer("scale", scale, low=1)
-    weight = window.filters(weight, (dy.shape[1], x.shape[1], "kh", "kw"), like=dy, scale=scale)
-    view = window.convolution(_upsampled(x, scale), weight.shape[2:], 1, padding)
-    shape, bias_shape = (x.shape[0], weight.shape[0], *view.output), weight.shape[:1]
-    dy = check.array("dy", dy, shape)
-    y = check.array("y", y, shape, like=dy)
-    check.activation(activation, slope)
-    out = gradients.checked(out, weight.shape, bias_shape, accumulate=accumulate, like=dy)
-    if implementation() == "reference":
-        return reference.upsample_conv2d_backward(
-            dy,
-            x,
-            weight,
-            y,
-            scale=scale,
-            padding=padding,
-            activation=activation,
-            slope=slope,
-            need_dx=need_dx,
-            need_dweight=need_dweight,
-            out=out,
-            accumulate=accumulate,
-        )
-    dx = empty(x.shape, like=dy) if need_dx else None
-    dweight, dbias = gradients.allocated(
-        out, weight.shape, bias_shape, needed=need_dweight, like=dy
-    )
-    dz = None if activation == "linear" else empty(shape, like=dy)
-    folded = empty(folded_shape(weight.shape, scale), like=dy)
-    launch(
-        "upsample_conv2d_backward",
-        *(dy, x, weight, y, folded, dz, dx, dweight, dbias),
-        *(x.shape, weight.shape, shape, view.wire, scale, activation, slope, bool(accumulate)),
-    )
-    return dx, dweight, dbias
 
+    def view(image: Pair, kernel: Pair) -> Window:
+        return window.convolution((image[0] * scale, image[1] * scale), kernel, 1, padding)
 
-def folded_shape(weight: Shape, scale: int) -> Shape:
-    """The shape of the kernels with the taps added up that meet the same pixel of x."""
-    outputs, channels, kh, kw = weight
-    return channels, outputs, kh + scale - 1, kw + scale - 1
-
-
-def _upsampled(x: Array, scale: int) -> Pair:
-    return x.shape[2] * scale, x.shape[3] * scale
+    return Convolution("upsample_conv2d", view, scale=scale)

@@ -14,32 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganengine.backend import Array, to_device
-from ganengine.capture import capture
-from ganengine.data import Dataset, cache_dir
+from ganengine.data import DataError, Dataset, cache_dir
+from ganengine.gan.trainer import Trainer
 from ganengine.io import checkpoint
-from ganengine.kernels import gather_shuffled
-from ganengine.nn import (
-    BatchNorm,
-    Conv2d,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPool2d,
-    Sequential,
-    functional,
-)
-from ganengine.optim import Adam
-from ganengine.random import Counter, Generator
+from ganengine.metrics.classifier import FEATURES, RATES, Classifier, network
+from ganengine.nn import evaluating
 from ganengine.tape import no_grad
 from ganengine.tensor import Tensor
 
-FEATURES = 128
-
-_BATCH = 100
 _PART = 1000  # images looked at together
-# The learning rate of each epoch. It falls, so that the last epoch settles what the first found.
-_RATES = (2e-3, 1e-3, 2e-4)
-_FORMAT = 1  # counts up when other code would make another judge of the same data
+_FORMAT = 2  # counts up when other code would make another judge of the same data
 
 
 class Opinion(NamedTuple):
@@ -89,9 +73,8 @@ class Judge:
         self.classes = classes
         self.seed = seed
         self.device = device
-        self.network = _network(image_shape, classes, np.random.default_rng(seed))
+        self.network = network(image_shape, classes, np.random.default_rng(seed))
         self.network.to(device)
-        self.network.eval()
 
     def learn(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Learn from labelled images, three times over: half a minute for MNIST on two cores.
@@ -103,38 +86,13 @@ class Judge:
         Raises:
             ValueError: The images or labels do not fit.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape or not len(images):
-            raise ValueError(
-                f"images must be uint8 (N, {', '.join(map(str, self.image_shape))}), "
-                f"got {images.dtype} {images.shape}"
-            )
-        if labels.shape != images.shape[:1] or not 0 <= labels.min() <= labels.max() < self.classes:
-            raise ValueError(f"labels must be {len(images)} integers from 0 to {self.classes - 1}")
-        one_hot = np.eye(self.classes, dtype=np.uint8)[labels]
-        data = to_device(np.ascontiguousarray(images), self.device)
-        targets = to_device(one_hot, self.device)
-        optimizer, position = Adam(self.network), Counter(self.device)
-        masks = Generator(self.seed, self.device)
-        self.network.use_generator(masks)
-        self.network.train()
-
-        def step() -> None:
-            place = position.take(_BATCH)
-            x, y = (
-                gather_shuffled(
-                    source, _BATCH, seed=self.seed, position=place, scale=scale, shift=0.0
-                )
-                for source, scale in ((data, 1.0 / 255.0), (targets, 1.0))
-            )
-            loss = cross_entropy(self.network(Tensor(x)), Tensor(y))
-            self.network.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-        for optimizer.lr in _RATES:
-            program = capture(step, [self.network, optimizer, position, masks, data, targets])
-            program.run(-(-len(images) // _BATCH))
-        self.network.eval()
+        dataset = Dataset.of(image=images, label=labels)
+        if dataset.labels is None or dataset.labels.max() >= self.classes:
+            raise DataError(f"labels must be integers from 0 to {self.classes - 1}")
+        system = Classifier(self.image_shape, self.classes)
+        trainer = Trainer(system, dataset, seed=self.seed, device=self.device)
+        trainer.train(len(RATES) * system.epoch)
+        self.network = system.network
 
     def look(self, images: Array) -> Opinion:
         """What it makes of images.
@@ -150,7 +108,7 @@ class Judge:
         features = np.empty((len(images), FEATURES), np.float32)
         logits = np.empty((len(images), self.classes), np.float32)
         scale = np.float32(1.0 / 255.0 if images.dtype == np.uint8 else 1.0)
-        with no_grad():
+        with no_grad(), evaluating():
             for start in range(0, len(images), _PART):
                 part = slice(start, start + _PART)
                 x = np.ascontiguousarray(images[part], np.float32) * scale
@@ -194,34 +152,3 @@ def judge_for(dataset: Dataset, *, cache: Path | None = None) -> Judge:
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save(path, judge.network.state_dict(), {"data": dataset.source})
     return judge
-
-
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """The mean of ``log(sum(exp(l))) - l_t`` over a batch, the largest l taken off first.
-
-    Args:
-        logits: l, (B, K).
-        targets: One-hot, (B, K).
-    """
-    rows, classes = logits.shape
-    as_image = Tensor(logits.data.reshape(rows, 1, 1, classes))
-    largest = functional.max_pool2d(as_image, (1, classes)).reshape(rows, 1)
-    shifted = logits - largest
-    return (shifted.exp().sum(axis=1).log() - (shifted * targets).sum(axis=1)).mean()
-
-
-def _network(shape: tuple[int, int, int], classes: int, rng: np.random.Generator) -> Sequential:
-    channels, height, width = shape
-    return Sequential(
-        Conv2d(channels, 16, 3, padding=1, bias=False, rng=rng),
-        BatchNorm(16, activation="relu"),
-        MaxPool2d(2),
-        Conv2d(16, 32, 3, padding=1, bias=False, rng=rng),
-        BatchNorm(32, activation="relu"),
-        MaxPool2d(2),
-        Flatten(),
-        Dense(32 * (height // 4) * (width // 4), FEATURES, bias=False, rng=rng),
-        BatchNorm(FEATURES, activation="relu"),
-        Dropout(0.3),
-        Dense(FEATURES, classes, rng=rng),
-    )

@@ -1,12 +1,12 @@
 """Layers, initialisers and networks."""
 
 from ganengine.nn import functional, init
+from ganengine.nn.condition import JoinCondition
 from ganengine.nn.conv import Conv2d, ConvTranspose2d, UpsampleConv2d
 from ganengine.nn.embedding import Embedding
-from ganengine.nn.labels import JoinLabels
 from ganengine.nn.layers import Activation, BatchNorm, Dense, Dropout, Sequential
 from ganengine.nn.maxout import Maxout
-from ganengine.nn.module import Module
+from ganengine.nn.module import Module, evaluating
 from ganengine.nn.shape import AvgPool2d, Flatten, MaxPool2d, PixelShuffle, Reshape
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
-    "JoinLabels",
+    "JoinCondition",
     "MaxPool2d",
     "Maxout",
     "Module",
@@ -27,6 +27,7 @@ __all__ = [
     "Reshape",
     "Sequential",
     "UpsampleConv2d",
+    "evaluating",
     "functional",
     "init",
 ]

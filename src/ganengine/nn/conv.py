@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 import numpy as np
 
+from ganengine import check, window
 from ganengine.backend import Array
-from ganengine.kernels import _check as check
-from ganengine.kernels import _window as window
+from ganengine.geometry import Padding, Size
 from ganengine.nn import functional
 from ganengine.nn.init import Initializer
 from ganengine.nn.weighted import Weighted
-from ganengine.reference._window import Padding, Size
 from ganengine.tensor import Tensor
 
 
 class _Convolution(Weighted):
-    """What the three convolutions share: channels and the size of the kernel."""
+    """What the three convolutions share: channels, the size of the kernel, padding."""
 
-    transposed = False
+    function: ClassVar[Callable[..., Tensor]]
+    options: ClassVar[tuple[str, ...]]  # what function takes besides, attributes of the layer
+    transposed = False  # whether the weight is (C, O, kh, kw), not (O, C, kh, kw)
 
     def __init__(
         self,
@@ -52,11 +56,30 @@ class _Convolution(Weighted):
             rng=rng,
         )
 
-    def _describe(self, **options: object) -> str:
+    def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
+        return self.function(
+            x,
+            self.weight,
+            self.bias,
+            padding=self.padding,
+            activation=self.activation,
+            slope=self.slope,
+            out=out,
+            **self._named_options(),
+        )
+
+    def __repr__(self) -> str:
         sizes = (self.in_channels, self.out_channels, self.kernel_size)
-        named = {**options, "padding": self.padding, "activation": self.activation}
+        named = {
+            **self._named_options(),
+            "padding": self.padding,
+            "activation": self.activation,
+        }
         inside = [*map(repr, sizes), *(f"{name}={value!r}" for name, value in named.items())]
         return f"{type(self).__name__}({', '.join(inside)})"
+
+    def _named_options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.options}
 
 
 class Conv2d(_Convolution):
@@ -83,6 +106,9 @@ class Conv2d(_Convolution):
         >>> layer(Tensor(np.ones((2, 1, 28, 28), "float32"))).shape
         (2, 64, 14, 14)
     """
+
+    function = staticmethod(functional.conv2d)
+    options = ("stride",)
 
     def __init__(
         self,
@@ -117,21 +143,6 @@ class Conv2d(_Convolution):
             rng=rng,
         )
 
-    def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
-        return functional.conv2d(
-            x,
-            self.weight,
-            self.bias,
-            stride=self.stride,
-            padding=self.padding,
-            activation=self.activation,
-            slope=self.slope,
-            out=out,
-        )
-
-    def __repr__(self) -> str:
-        return self._describe(stride=self.stride)
-
 
 class ConvTranspose2d(_Convolution):
     """A transposed convolution with bias and activation, in one fused kernel.
@@ -159,6 +170,8 @@ class ConvTranspose2d(_Convolution):
         (2, 64, 14, 14)
     """
 
+    function = staticmethod(functional.conv_transpose2d)
+    options = ("stride", "output_padding")
     transposed = True
 
     def __init__(
@@ -196,22 +209,6 @@ class ConvTranspose2d(_Convolution):
             rng=rng,
         )
 
-    def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
-        return functional.conv_transpose2d(
-            x,
-            self.weight,
-            self.bias,
-            stride=self.stride,
-            padding=self.padding,
-            output_padding=self.output_padding,
-            activation=self.activation,
-            slope=self.slope,
-            out=out,
-        )
-
-    def __repr__(self) -> str:
-        return self._describe(stride=self.stride, output_padding=self.output_padding)
-
 
 class UpsampleConv2d(_Convolution):
     """Nearest upsampling and a convolution with bias and activation, in one fused kernel.
@@ -238,6 +235,9 @@ class UpsampleConv2d(_Convolution):
         >>> layer(Tensor(np.ones((2, 128, 7, 7), "float32"))).shape
         (2, 64, 14, 14)
     """
+
+    function = staticmethod(functional.upsample_conv2d)
+    options = ("scale",)
 
     def __init__(
         self,
@@ -271,18 +271,3 @@ class UpsampleConv2d(_Convolution):
             bias_init=bias_init,
             rng=rng,
         )
-
-    def forward(self, x: Tensor, out: Array | None = None) -> Tensor:
-        return functional.upsample_conv2d(
-            x,
-            self.weight,
-            self.bias,
-            scale=self.scale,
-            padding=self.padding,
-            activation=self.activation,
-            slope=self.slope,
-            out=out,
-        )
-
-    def __repr__(self) -> str:
-        return self._describe(scale=self.scale)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ganengine import check
 from ganengine.backend import Array
-from ganengine.kernels import _check as check
 from ganengine.nn import functional, init
 from ganengine.nn.init import Initializer
 from ganengine.nn.module import Module

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from ganengine import check
 from ganengine.backend import Array
-from ganengine.kernels import _check as check
 from ganengine.nn import functional, init
 from ganengine.nn.init import Initializer
-from ganengine.nn.labels import JoinLabels
 from ganengine.nn.module import Module
 from ganengine.nn.weighted import Weighted
 from ganengine.random import Generator
@@ -190,36 +190,40 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __call__(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.forward(x, labels)
+    def __call__(self, x: Tensor, condition: Any = None) -> Tensor:
+        return self.forward(x, condition)
 
-    def forward(
-        self, x: Tensor, labels: Tensor | None = None, *, out: Array | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, condition: Any = None, *, out: Array | None = None) -> Tensor:
         """The last layer's result.
 
         Args:
             x: what the first layer takes.
-            labels: what each :class:`JoinLabels` gets as well.
+            condition: what each conditional layer gets as well, such as one-hot labels.
             out: where a last layer with a weight writes its result.
         """
-        x = self.body(x, labels)
+        x = self.body(x, condition)
         last = self.layers[-1]
         if out is None:
-            return self._apply(last, x, labels)
+            return self._apply(last, x, condition)
         if not isinstance(last, Weighted):
             raise ValueError(f"out needs a last layer with a weight, not {last!r}")
         return last.forward(x, out=out)
 
-    def body(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+    def body(self, x: Tensor, condition: Any = None) -> Tensor:
         """What the last layer gets."""
         for layer in self.layers[:-1]:
-            x = self._apply(layer, x, labels)
+            x = self._apply(layer, x, condition)
         return x
 
     @staticmethod
-    def _apply(layer: Module, x: Tensor, labels: Tensor | None) -> Tensor:
-        return layer(x, labels) if isinstance(layer, JoinLabels) else layer(x)
+    def _apply(layer: Any, x: Tensor, condition: Any) -> Tensor:
+        result: Tensor = layer(x, condition) if layer.conditional else layer(x)
+        return result
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        """Whether a layer takes the condition."""
+        return any(layer.conditional for layer in self.layers)
 
     def __repr__(self) -> str:
         return "Sequential(" + ", ".join(map(repr, self.layers)) + ")"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganengine.kernels import _check as check
+from ganengine import check
 from ganengine.nn import functional
 from ganengine.nn.init import Initializer
 from ganengine.nn.layers import Dense

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from math import prod
 
-from ganengine.kernels import _check as check
-from ganengine.kernels import _window as window
+from ganengine import check, window
+from ganengine.geometry import Padding, Size
 from ganengine.nn import functional
 from ganengine.nn.module import Module
-from ganengine.reference._window import Padding, Size
 from ganengine.tensor import Tensor
 
 

@@ -1,42 +1,10 @@
-"""The systems that ganengine trains, one file each."""
+"""The systems that ganengine trains, one file each, found by name: ``mlp-128`` is ``mlp_128.py``.
 
-from ganengine.recipes import (
-    cdcgan_mnist,
-    cgan,
-    dcgan_64,
-    dcgan_mnist,
-    infogan_net,
-    keras_dcgan,
-    mlp_128,
-    mlp_500,
-    mnist,
-)
-from ganengine.recipes._recipe import Recipe
+Each file is written as a user would write it, with what ``ganengine`` itself offers, so that
+``ganengine new my_gan.py --from mlp-128`` can give it away as it is.
+"""
 
-_MODULES = (
-    mnist,
-    mlp_128,
-    mlp_500,
-    keras_dcgan,
-    dcgan_mnist,
-    dcgan_64,
-    infogan_net,
-    cgan,
-    cdcgan_mnist,
-)
-_RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
+from ganengine.gan.find import names
+from ganengine.gan.find import recipe as get
 
-
-def names() -> list[str]:
-    """The names of all recipes."""
-    return list(_RECIPES)
-
-
-def get(name: str) -> Recipe:
-    """The recipe of that name; ValueError if there is none."""
-    if name not in _RECIPES:
-        raise ValueError(f"recipe is {name!r}; it can be {', '.join(_RECIPES)}")
-    return _RECIPES[name]
-
-
-__all__ = ["Recipe", "get", "names"]
+__all__ = ["get", "names"]

@@ -5,60 +5,59 @@ SGD with a momentum that rises from 0.5 to 0.7 and a rate that shrinks by 1.0000
 are set anew for each epoch. Initial weights are drawn as by Goodfellow et al. (2014).
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-
-from ganengine.nn import Dense, Dropout, JoinLabels, Maxout, Sequential, init
-from ganengine.recipes._recipe import Rates, Recipe
-
-_LR = 0.1
-_MOMENTUM_EPOCHS = 250  # in which the momentum reaches its end
+from ganengine import SGD, Classic, Scheduled, nn
 
 
-def generator(rng: np.random.Generator) -> Sequential:
-    drawn: dict[str, Any] = {"weight_init": init.uniform(-0.05, 0.05), "rng": rng}
-    return Sequential(
-        Dense(100, 200, activation="relu", **drawn),
-        Dropout(0.5),
-        JoinLabels(Sequential(Dense(10, 1000, activation="relu", **drawn), Dropout(0.5))),
-        Dense(1200, 1200, activation="relu", **drawn),
-        Dropout(0.5),
-        Dense(1200, 784, activation="sigmoid", **drawn),
-    )
+@dataclass
+class Cgan(Classic):
+    """Conditional GAN (Mirza and Osindero 2014): digits by label, dense and maxout."""
 
+    batch_size: int = 100
+    lr: float = 0.1
 
-def discriminator(rng: np.random.Generator) -> Sequential:
-    drawn: dict[str, Any] = {"weight_init": init.uniform(-0.005, 0.005), "rng": rng}
-    return Sequential(
-        Maxout(784, 240, 5, **drawn),
-        Dropout(0.5),
-        JoinLabels(Sequential(Maxout(10, 50, 5, **drawn), Dropout(0.5))),
-        Maxout(290, 240, 4, **drawn),
-        Dropout(0.5),
-        Dense(240, 1, **drawn),
-    )
+    epochs = 300
+    value_range = (0.0, 1.0)
+    classes = 10
+    flat = True
 
+    def latent(self, count):
+        return self.uniform(count, self.latent_size)
 
-def schedule(epoch: int, steps: int) -> Rates:
-    lr = max(_LR / 1.00004 ** (epoch * steps), 1e-6)
-    return Rates(lr, 0.5 + 0.2 * min(1.0, epoch / _MOMENTUM_EPOCHS))
+    def make_generator(self, rng):
+        drawn = {"weight_init": nn.init.uniform(-0.05, 0.05), "rng": rng}
+        noise = nn.Dense(self.latent_size, 200, activation="relu", **drawn)
+        label = nn.Sequential(nn.Dense(10, 1000, activation="relu", **drawn), nn.Dropout(0.5))
+        return nn.Sequential(
+            noise,
+            nn.Dropout(0.5),
+            nn.JoinCondition(label),
+            nn.Dense(1200, 1200, activation="relu", **drawn),
+            nn.Dropout(0.5),
+            nn.Dense(1200, 784, activation="sigmoid", **drawn),
+        )
 
+    def make_discriminator(self, rng):
+        drawn = {"weight_init": nn.init.uniform(-0.005, 0.005), "rng": rng}
+        image = nn.Maxout(784, 240, 5, **drawn)
+        label = nn.Sequential(nn.Maxout(10, 50, 5, **drawn), nn.Dropout(0.5))
+        return nn.Sequential(
+            image,
+            nn.Dropout(0.5),
+            nn.JoinCondition(label),
+            nn.Maxout(290, 240, 4, **drawn),
+            nn.Dropout(0.5),
+            nn.Dense(240, 1, **drawn),
+        )
 
-RECIPE = Recipe(
-    name="cgan",
-    summary="conditional GAN (Mirza and Osindero 2014): digits by label, dense and maxout",
-    generator=generator,
-    discriminator=discriminator,
-    flat=True,
-    classes=10,
-    latent_size=100,
-    latent="unit",
-    value_range=(0.0, 1.0),
-    batch_size=100,
-    epochs=300,
-    optimizer="sgd",
-    lr=_LR,
-    momentum=0.5,
-    schedule=schedule,
-)
+    def make_optimizer(self, network):
+        return SGD(network, lr=Scheduled(self.rate), momentum=Scheduled(self.momentum))
+
+    def rate(self, step):
+        """Divided by 1.00004 an update down to 1e-6, anew for each epoch."""
+        return max(self.lr / 1.00004 ** (step - step % self.real.batches), 1e-6)
+
+    def momentum(self, step):
+        """From 0.5 to 0.7 over 250 epochs."""
+        return 0.5 + 0.2 * min(1.0, step // self.real.batches / 250)

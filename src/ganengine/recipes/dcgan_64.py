@@ -3,60 +3,50 @@
 The form of PyTorch's examples: 4 x 4 kernels, half the paper's widths, normal noise.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-
-from ganengine.nn import (
-    BatchNorm,
-    Conv2d,
-    ConvTranspose2d,
-    Flatten,
-    Module,
-    Reshape,
-    Sequential,
-    init,
-)
-from ganengine.recipes._recipe import Recipe
-
-_WEIGHTS = init.normal(0.02)
-_GAINS = init.normal(0.02, mean=1.0)
+from ganengine import Classic, nn
 
 
-def generator(rng: np.random.Generator) -> Sequential:
-    plain: dict[str, Any] = {"bias": False, "weight_init": _WEIGHTS, "rng": rng}
-    layers: list[Module] = [Reshape(100, 1, 1), ConvTranspose2d(100, 512, 4, **plain)]
-    for channels in (256, 128, 64):
-        layers += [
-            BatchNorm(2 * channels, activation="relu", gamma_init=_GAINS, rng=rng),
-            ConvTranspose2d(2 * channels, channels, 4, stride=2, padding=1, **plain),
+@dataclass
+class Dcgan64(Classic):
+    """DCGAN (Radford et al. 2015) for folders of 64x64 colour images."""
+
+    epochs = 25
+    default_data = ""
+    image_shape = (3, 64, 64)
+
+    def make_generator(self, rng):
+        plain = {"bias": False, "weight_init": nn.init.normal(0.02), "rng": rng}
+        twice = {"stride": 2, "padding": 1, **plain}
+        relu = {"activation": "relu", "gamma_init": nn.init.normal(0.02, mean=1.0), "rng": rng}
+        layers = [
+            nn.Reshape(self.latent_size, 1, 1),
+            nn.ConvTranspose2d(self.latent_size, 512, 4, **plain),
         ]
-    return Sequential(
-        *layers,
-        BatchNorm(64, activation="relu", gamma_init=_GAINS, rng=rng),
-        ConvTranspose2d(64, 3, 4, stride=2, padding=1, activation="tanh", **plain),
-    )
+        for channels in (256, 128, 64):
+            layers += [
+                nn.BatchNorm(2 * channels, **relu),
+                nn.ConvTranspose2d(2 * channels, channels, 4, **twice),
+            ]
+        return nn.Sequential(
+            *layers,
+            nn.BatchNorm(64, **relu),
+            nn.ConvTranspose2d(64, 3, 4, activation="tanh", **twice),
+        )
 
-
-def discriminator(rng: np.random.Generator) -> Sequential:
-    plain: dict[str, Any] = {"bias": False, "weight_init": _WEIGHTS, "rng": rng}
-    layers: list[Module] = [Conv2d(3, 64, 4, stride=2, padding=1, activation="leaky_relu", **plain)]
-    for channels in (128, 256, 512):
-        layers += [
-            Conv2d(channels // 2, channels, 4, stride=2, padding=1, **plain),
-            BatchNorm(channels, activation="leaky_relu", gamma_init=_GAINS, rng=rng),
-        ]
-    return Sequential(*layers, Conv2d(512, 1, 4, **plain), Flatten())
-
-
-RECIPE = Recipe(
-    name="dcgan-64",
-    summary="DCGAN (Radford et al. 2015) for folders of 64x64 colour images",
-    generator=generator,
-    discriminator=discriminator,
-    latent_size=100,
-    image_shape=(3, 64, 64),
-    data="",
-    batch_size=128,
-    epochs=25,
-)
+    def make_discriminator(self, rng):
+        plain = {"bias": False, "weight_init": nn.init.normal(0.02), "rng": rng}
+        half = {"stride": 2, "padding": 1, **plain}
+        leaky = {
+            "activation": "leaky_relu",
+            "gamma_init": nn.init.normal(0.02, mean=1.0),
+            "rng": rng,
+        }
+        layers = [nn.Conv2d(3, 64, 4, activation="leaky_relu", **half)]
+        for channels in (128, 256, 512):
+            layers += [
+                nn.Conv2d(channels // 2, channels, 4, **half),
+                nn.BatchNorm(channels, **leaky),
+            ]
+        return nn.Sequential(*layers, nn.Conv2d(512, 1, 4, **plain), nn.Flatten())

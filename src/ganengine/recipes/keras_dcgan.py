@@ -6,43 +6,38 @@ generator from 256. Keras' defaults: glorot-uniform weights, batch norm of momen
 1e-3, TensorFlow's "same" padding, which for stride 2 is wider behind.
 """
 
-import numpy as np
+from dataclasses import dataclass
 
-from ganengine.nn import BatchNorm, Conv2d, Dense, Flatten, Reshape, Sequential, UpsampleConv2d
-from ganengine.recipes._recipe import Recipe
-
-_LEAKY = "leaky_relu"
+from ganengine import Classic, nn
 
 
-def generator(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Dense(100, 7 * 7 * 128, activation=_LEAKY, rng=rng),
-        Reshape(128, 7, 7),
-        BatchNorm(128, momentum=0.01, eps=1e-3),
-        UpsampleConv2d(128, 64, 5, padding="same", activation=_LEAKY, rng=rng),
-        BatchNorm(64, momentum=0.01, eps=1e-3),
-        UpsampleConv2d(64, 1, 5, padding="same", activation="tanh", rng=rng),
-    )
+@dataclass
+class KerasDcgan(Classic):
+    """Keras tutorial: upsampling and 5x5 convolutions, faithful to its settings."""
 
+    g_batch_size: int | None = 256
+    real_label: float = 0.9
 
-def discriminator(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Conv2d(1, 64, 5, stride=2, padding="same", activation=_LEAKY, rng=rng),
-        Conv2d(64, 128, 5, stride=2, padding="same", activation=_LEAKY, rng=rng),
-        Flatten(),
-        Dense(6272, 1, rng=rng),
-    )
+    epochs = 50
+    separate_updates = True
 
+    def make_generator(self, rng):
+        same = {"padding": "same", "rng": rng}
+        keras = {"momentum": 0.01, "eps": 1e-3}
+        return nn.Sequential(
+            nn.Dense(self.latent_size, 7 * 7 * 128, activation="leaky_relu", rng=rng),
+            nn.Reshape(128, 7, 7),
+            nn.BatchNorm(128, **keras),
+            nn.UpsampleConv2d(128, 64, 5, activation="leaky_relu", **same),
+            nn.BatchNorm(64, **keras),
+            nn.UpsampleConv2d(64, 1, 5, activation="tanh", **same),
+        )
 
-RECIPE = Recipe(
-    name="keras-dcgan",
-    summary="Keras tutorial: upsampling and 5x5 convolutions, faithful to its settings",
-    generator=generator,
-    discriminator=discriminator,
-    latent_size=100,
-    batch_size=128,
-    separate_updates=True,
-    g_batch_size=256,
-    epochs=50,
-    real_label=0.9,
-)
+    def make_discriminator(self, rng):
+        halving = {"stride": 2, "padding": "same", "activation": "leaky_relu", "rng": rng}
+        return nn.Sequential(
+            nn.Conv2d(1, 64, 5, **halving),
+            nn.Conv2d(64, 128, 5, **halving),
+            nn.Flatten(),
+            nn.Dense(6272, 1, rng=rng),
+        )

@@ -4,41 +4,38 @@ Leaky ReLU 0.2, tanh images, glorot-uniform weights, zero biases; the real label
 same noise serves both updates. Its own settings collapse to a few digits; it is kept as it is.
 """
 
-import numpy as np
+from dataclasses import dataclass
 
-from ganengine.nn import Dense, Sequential
-from ganengine.recipes._recipe import Recipe
-
-
-def generator(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Dense(100, 128, activation="leaky_relu", rng=rng),
-        Dense(128, 128, activation="leaky_relu", rng=rng),
-        Dense(128, 784, activation="tanh", rng=rng),
-    )
+from ganengine import Classic, nn
 
 
-def discriminator(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Dense(784, 128, activation="leaky_relu", rng=rng),
-        Dense(128, 128, activation="leaky_relu", rng=rng),
-        Dense(128, 1, rng=rng),
-    )
+@dataclass
+class Mlp128(Classic):
+    """TensorFlow tutorial: two hidden layers of 128, faithful to its settings."""
 
+    batch_size: int = 100
+    lr: float = 1e-3
+    beta1: float = 0.9
+    real_label: float = 0.9
 
-RECIPE = Recipe(
-    name="mlp-128",
-    summary="TensorFlow tutorial: two hidden layers of 128, faithful to its settings",
-    generator=generator,
-    discriminator=discriminator,
-    flat=True,
-    latent_size=100,
-    latent="uniform",
-    train_images=55_000,
-    batch_size=100,
-    epochs=500,
-    real_label=0.9,
-    same_noise=True,
-    lr=1e-3,
-    beta1=0.9,
-)
+    epochs = 500
+    train_images = 55_000
+    same_noise = True
+    flat = True
+
+    def latent(self, count):
+        return self.uniform(count, self.latent_size, low=-1.0)
+
+    def make_generator(self, rng):
+        return nn.Sequential(
+            nn.Dense(self.latent_size, 128, activation="leaky_relu", rng=rng),
+            nn.Dense(128, 128, activation="leaky_relu", rng=rng),
+            nn.Dense(128, 784, activation="tanh", rng=rng),
+        )
+
+    def make_discriminator(self, rng):
+        return nn.Sequential(
+            nn.Dense(784, 128, activation="leaky_relu", rng=rng),
+            nn.Dense(128, 128, activation="leaky_relu", rng=rng),
+            nn.Dense(128, 1, rng=rng),
+        )

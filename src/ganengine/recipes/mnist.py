@@ -4,42 +4,38 @@ Batch normalisation keeps the generator from collapsing, dropout keeps the discr
 winning, and the averaged generator gives the cleaner samples.
 """
 
-import numpy as np
+from dataclasses import dataclass
 
-from ganengine.nn import BatchNorm, Dense, Dropout, Sequential, init
-from ganengine.recipes._recipe import Recipe
-
-_WEIGHTS = init.normal(0.02)
+from ganengine import Classic, nn
 
 
-def generator(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Dense(64, 256, bias=False, weight_init=_WEIGHTS, rng=rng),
-        BatchNorm(256, activation="leaky_relu"),
-        Dense(256, 512, bias=False, weight_init=_WEIGHTS, rng=rng),
-        BatchNorm(512, activation="leaky_relu"),
-        Dense(512, 784, activation="tanh", weight_init=_WEIGHTS, rng=rng),
-    )
+@dataclass
+class Mnist(Classic):
+    """The demo: batch norm and dropout, all ten digits in about a minute."""
 
+    latent_size: int = 64
+    lr: float = 8e-4
+    ema_decay: float | None = 0.999
 
-def discriminator(rng: np.random.Generator) -> Sequential:
-    return Sequential(
-        Dense(784, 512, activation="leaky_relu", weight_init=_WEIGHTS, rng=rng),
-        Dropout(0.3),
-        Dense(512, 256, activation="leaky_relu", weight_init=_WEIGHTS, rng=rng),
-        Dropout(0.3),
-        Dense(256, 1, weight_init=_WEIGHTS, rng=rng),
-    )
+    epochs = 20
+    flat = True
 
+    def make_generator(self, rng):
+        drawn = {"weight_init": nn.init.normal(0.02), "rng": rng}
+        return nn.Sequential(
+            nn.Dense(self.latent_size, 256, bias=False, **drawn),
+            nn.BatchNorm(256, activation="leaky_relu"),
+            nn.Dense(256, 512, bias=False, **drawn),
+            nn.BatchNorm(512, activation="leaky_relu"),
+            nn.Dense(512, 784, activation="tanh", **drawn),
+        )
 
-RECIPE = Recipe(
-    name="mnist",
-    summary="the demo: batch norm and dropout, all ten digits in about a minute",
-    generator=generator,
-    discriminator=discriminator,
-    flat=True,
-    latent_size=64,
-    epochs=20,
-    lr=8e-4,
-    ema_decay=0.999,
-)
+    def make_discriminator(self, rng):
+        drawn = {"weight_init": nn.init.normal(0.02), "rng": rng}
+        return nn.Sequential(
+            nn.Dense(784, 512, activation="leaky_relu", **drawn),
+            nn.Dropout(0.3),
+            nn.Dense(512, 256, activation="leaky_relu", **drawn),
+            nn.Dropout(0.3),
+            nn.Dense(256, 1, **drawn),
+        )

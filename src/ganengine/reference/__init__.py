@@ -7,7 +7,7 @@ here. ``GANENGINE_IMPL=reference`` makes the kernels run these.
 from ganengine.reference.activation import activation, activation_backward
 from ganengine.reference.conv2d import conv2d, conv2d_backward
 from ganengine.reference.conv_transpose2d import conv_transpose2d, conv_transpose2d_backward
-from ganengine.reference.data import advance, gather, gather_shuffled, record
+from ganengine.reference.data import advance, gather, gather_shuffled, record, take_shuffled
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
 from ganengine.reference.embedding import embedding, embedding_backward, one_hot
@@ -71,6 +71,7 @@ __all__ = [
     "sgd_step",
     "shuffled_indices",
     "sum",
+    "take_shuffled",
     "unary",
     "uniform",
     "upsample_conv2d",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ganengine import backend
 from ganengine.backend import Array
+from ganengine.geometry import Padding, Size, convolved, pair, sides
+from ganengine.reference._image import crop, pad, taps
 from ganengine.reference._out import delivered, stored
-from ganengine.reference._window import Padding, Size, convolved, crop, pad, pair, sides, taps
 from ganengine.reference.activation import activation as activate
 from ganengine.reference.activation import activation_backward
 

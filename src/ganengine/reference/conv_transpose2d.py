@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from ganengine import backend
 from ganengine.backend import Array
+from ganengine.geometry import Padding, Size, pair, transposed
+from ganengine.reference._image import crop, pad, taps
 from ganengine.reference._out import delivered, stored
-from ganengine.reference._window import Padding, Size, crop, pad, pair, taps, transposed
 from ganengine.reference.activation import activation as activate
 from ganengine.reference.activation import activation_backward
 

@@ -8,7 +8,7 @@ from ganengine.reference._out import stored
 
 
 def embedding(indices: Array, weight: Array) -> Array:
-    return weight[indices]
+    return weight[_inside(indices, len(weight))]
 
 
 def embedding_backward(
@@ -16,10 +16,15 @@ def embedding_backward(
 ) -> Array:
     xp = backend.xp(dy)
     dweight = xp.zeros((count, dy.shape[1]), dy.dtype)
-    xp.add.at(dweight, indices, dy)
+    xp.add.at(dweight, _inside(indices, count), dy)
     return stored(out + dweight if out is not None and accumulate else dweight, out)
 
 
 def one_hot(labels: Array, classes: int) -> Array:
     xp = backend.xp(labels)
     return (labels[:, None] == xp.arange(classes)).astype("float32")
+
+
+def _inside(indices: Array, count: int) -> Array:
+    """The nearest row for an index that does not fit, where nobody can check it first."""
+    return indices.clip(0, count - 1)

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from ganengine import backend
 from ganengine.backend import Array
+from ganengine.geometry import Padding, Pair, Sides, Size, pair, pooled, sides
+from ganengine.reference._image import crop, pad, taps
 from ganengine.reference._out import stored
-from ganengine.reference._window import (
-    Padding,
-    Pair,
-    Sides,
-    Size,
-    crop,
-    pad,
-    pair,
-    pooled,
-    sides,
-    taps,
-)
 
 
 def max_pool2d(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganengine.backend import Array
-from ganengine.reference._window import Padding, Size
+from ganengine.geometry import Padding, Size
 from ganengine.reference.conv2d import conv2d, conv2d_backward
 
 

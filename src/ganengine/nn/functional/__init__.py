@@ -1,7 +1,7 @@
 """Differentiable kernels: each forward kernel with the rule for its gradient."""
 
 from ganengine.nn.functional.activation import activation, activation_backward
-from ganengine.nn.functional.embedding import embedding
+from ganengine.nn.functional.embedding import embedding, one_hot
 from ganengine.nn.functional.layout import (
     append_planes,
     concat,
@@ -32,6 +32,7 @@ __all__ = [
     "embedding",
     "max_pool2d",
     "narrow",
+    "one_hot",
     "pixel_shuffle",
     "pixel_unshuffle",
     "upsample_conv2d",

@@ -5,22 +5,31 @@ from __future__ import annotations
 from ganengine import kernels
 from ganengine.backend import Array
 from ganengine.tape import Gradients, Pass
-from ganengine.tensor import Tensor, make
+from ganengine.tensor import Tensor, landed, make
 
 
 def embedding(indices: Array, weight: Tensor) -> Tensor:
     """``y_b = weight[indices_b]``; see :func:`ganengine.kernels.embedding`."""
 
     def rule(dy: Tensor, this_pass: Pass) -> Gradients:
-        if not this_pass.delivers(weight):
+        if this_pass.create_graph:
             return (_scattered(dy, indices, weight.shape[0]),)
-        filled = weight.claim_grad_buffer()
-        kernels.embedding_backward(
-            dy.data, indices, weight.shape[0], out=weight.grad_buffer, accumulate=filled
+        landing = this_pass.landing(weight)
+        dweight = kernels.embedding_backward(
+            dy.data,
+            indices,
+            weight.shape[0],
+            out=landing.out[0] if landing.out else None,
+            accumulate=landing.accumulate,
         )
-        return (None,)
+        return landed(landing, dweight)
 
     return make(kernels.embedding(indices, weight.data), (weight,), rule)
+
+
+def one_hot(labels: Array, classes: int) -> Tensor:
+    """Labels as rows with a single 1; see :func:`ganengine.kernels.one_hot`. No gradient."""
+    return Tensor(kernels.one_hot(labels, classes))
 
 
 def _scattered(dy: Tensor, indices: Array, count: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganengine import kernels
 from ganengine.backend import Array
 from ganengine.tape import Gradients, Pass
-from ganengine.tensor import Tensor, make
+from ganengine.tensor import Tensor, landed, make
 
 
 def batch_norm(
@@ -44,8 +44,7 @@ def batch_norm(
             raise NotImplementedError("batch_norm has no second-order gradient")
         if not training:
             raise NotImplementedError("batch_norm has gradients in training mode only")
-        direct = len(affine) == 2 and this_pass.delivers(*affine)
-        filled = [tensor.claim_grad_buffer() for tensor in affine] if direct else [False]
+        landing = this_pass.landing(*affine)
         dx, *daffine = kernels.batch_norm_backward(
             dy.data,
             x.data,
@@ -54,15 +53,10 @@ def batch_norm(
             y=None if activation == "linear" else y.data,
             activation=activation,
             slope=slope,
-            out=(affine[0].grad_buffer, affine[1].grad_buffer) if direct else None,
-            accumulate=filled[0],
+            out=landing.out,
+            accumulate=landing.accumulate,
         )
-        gradients = [
-            None if direct else Tensor(value)
-            for tensor, value in zip((gamma, beta), daffine, strict=True)
-            if tensor is not None
-        ]
-        return [Tensor(dx), *gradients]
+        return [Tensor(dx), *landed(landing, *daffine[: len(affine)])]
 
     affine = tuple(tensor for tensor in (gamma, beta) if tensor is not None)
     y = make(data, (x, *affine), rule)

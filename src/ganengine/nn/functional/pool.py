@@ -6,7 +6,7 @@ from typing import Any
 
 from ganengine import kernels
 from ganengine.backend import Array
-from ganengine.reference._window import Padding, Size
+from ganengine.geometry import Padding, Size
 from ganengine.tape import Gradients, Pass
 from ganengine.tensor import Tensor, make
 

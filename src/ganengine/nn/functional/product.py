@@ -18,10 +18,10 @@ from typing import Any
 
 from ganengine import kernels
 from ganengine.backend import Array
+from ganengine.geometry import Padding, Size
 from ganengine.nn.functional.activation import activation_backward
-from ganengine.reference._window import Padding, Size
-from ganengine.tape import Gradients, Pass
-from ganengine.tensor import Tensor, make
+from ganengine.tape import DELIVERED, Gradients, Mark, Pass
+from ganengine.tensor import Tensor, landed, make
 
 
 def dense(
@@ -117,7 +117,7 @@ class Product:
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         def rule(dy: Tensor, this_pass: Pass) -> Gradients:
             dx = self.to_x(dy, weight) if this_pass.wants(x) else None
-            return dx, self.to_weight(dy, x) if this_pass.wants(weight) else None
+            return dx, self._dweight(dy, x, weight, this_pass)
 
         return make(self.forward(x.data, weight.data, **self.options), (x, weight), rule)
 
@@ -126,7 +126,7 @@ class Product:
 
         def rule(dy: Tensor, this_pass: Pass) -> Gradients:
             dg = self(dy, weight) if this_pass.wants(g) else None
-            return dg, self.to_weight(g, dy) if this_pass.wants(weight) else None
+            return dg, self._dweight(g, dy, weight, this_pass)
 
         dx, _, _ = self.backward(
             g.data, self.x, weight.data, g.data, need_dweight=False, **self.options
@@ -145,6 +145,27 @@ class Product:
         )
         return make(dweight, (g, x), rule)
 
+    def _dweight(
+        self, g: Tensor, x: Tensor, weight: Tensor, this_pass: Pass
+    ) -> Tensor | Mark | None:
+        """The adjoint to the weight as a gradient, straight in the weight's buffer if it can be."""
+        if not this_pass.wants(weight):
+            return None
+        landing = this_pass.landing(weight)
+        if landing.out is None:
+            return self.to_weight(g, x)
+        self.backward(
+            g.data,
+            x.data,
+            self.weight,
+            g.data,
+            need_dx=False,
+            out=(landing.out[0], None),
+            accumulate=landing.accumulate,
+            **self.options,
+        )
+        return DELIVERED
+
     def gradients(
         self,
         dy: Array,
@@ -159,8 +180,8 @@ class Product:
         parameters = (weight,) if bias is None else (weight, bias)
         need_dweight = any(this_pass.wants(tensor) for tensor in parameters)
         # The optimiser's flat gradient buffer takes the products directly, without a copy.
-        direct = need_dweight and this_pass.delivers(*parameters)
-        filled = [tensor.claim_grad_buffer() for tensor in parameters] if direct else [False]
+        landing = this_pass.landing(*parameters)
+        out = None if landing.out is None else (*landing.out, None)[:2]
         dx, dweight, dbias = self.backward(
             dy,
             x.data,
@@ -168,17 +189,13 @@ class Product:
             y,
             need_dx=this_pass.wants(x),
             need_dweight=need_dweight,
-            out=(weight.grad_buffer, None if bias is None else bias.grad_buffer)
-            if direct
-            else None,
-            accumulate=filled[0],
+            out=out,
+            accumulate=landing.accumulate,
             **self.options,
             **activated,
         )
-        gradients = [None if dx is None else Tensor(dx)]
-        for value in (dweight, dbias)[: len(parameters)]:
-            gradients.append(None if value is None or direct else Tensor(value))
-        return gradients
+        dparameters = landed(landing, *(dweight, dbias)[: len(parameters)])
+        return [None if dx is None else Tensor(dx), *dparameters]
 
 
 def _layer(
@@ -204,8 +221,10 @@ def _layer(
         dz = activation_backward(dy, y, activation, slope)
         dx = product.to_x(dz, weight) if this_pass.wants(x) else None
         dweight = product.to_weight(dz, x) if this_pass.wants(weight) else None
-        dbias = dz.sum(axis=(0, *range(2, dz.ndim))) if bias is not None else None
-        return [dx, dweight, dbias][: 1 + len(parameters)]
+        if bias is None:
+            return dx, dweight
+        wanted = this_pass.wants(bias)
+        return dx, dweight, dz.sum(axis=(0, *range(2, dz.ndim))) if wanted else None
 
     parameters = (weight,) if bias is None else (weight, bias)
     y = make(data, (x, *parameters), rule)

@@ -1,0 +1,238 @@
+"""Elementwise calls by what they compute, and groups of them as one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from ganengine.kernels.elementwise_program import (
+    FIRST_STEP,
+    MOST_AXES,
+    MOST_RESULTS,
+    MOST_STEPS,
+    Step,
+    arguments,
+)
+from ganengine.program import Call, Operand
+from ganengine.reference.elementwise_program import MOST_INPUTS
+from ganengine.rewrite.order import overlap
+
+Sizes = tuple[int, ...]
+
+# A single number computed again for each of so many elements costs less than a call for it.
+MOST_REPEATS = 1024
+
+
+class Input(NamedTuple):
+    """What a call reads: an operand, and its strides in elements over the call's shape."""
+
+    operand: Operand
+    strides: Sizes
+
+
+class Elementwise(NamedTuple):
+    """A call as a step: its inputs, which all have ``shape`` in the end, and its output."""
+
+    step: Step  # without the numbers of values
+    inputs: tuple[Input, ...]
+    output: Operand
+    shape: Sizes  # without sizes of 1
+
+    @property
+    def elements(self) -> int:
+        """Elements of the output."""
+        return prod(self.shape)
+
+
+def parsed(call: Call) -> Elementwise | None:
+    """A call as a step; None if it is none, or has no elements."""
+    parse = _PARSERS.get(call.kernel)
+    result = None if parse is None else parse(*call.arguments)
+    return result if result is not None and result.elements > 0 else None
+
+
+def _unary(op: str, x: Operand, y: Operand, shape: Any, strides: Any) -> Elementwise | None:
+    return _of(Step(op), ((x, strides),), y, shape)
+
+
+def _binary(op: str, a: Operand, b: Operand, y: Operand, *sizes: Any) -> Elementwise | None:
+    shape, a_strides, b_strides = sizes
+    return _of(Step(op), ((a, a_strides), (b, b_strides)), y, shape)
+
+
+def _affine(
+    x: Operand, y: Operand, shape: Any, strides: Any, *numbers: float
+) -> Elementwise | None:
+    scale, shift = numbers
+    return _of(Step("affine", scale=scale, shift=shift), ((x, strides),), y, shape)
+
+
+def _activation(x: Operand, y: Operand, count: int, name: str, slope: float) -> Elementwise | None:
+    step = Step("copy" if name == "linear" else name, scale=slope)
+    return _of(step, ((x, [1]),), y, [count])
+
+
+def _backward(dy: Operand, y: Operand, dx: Operand, count: int, *how: Any) -> Elementwise | None:
+    name, slope = how
+    if name == "linear":
+        return _of(Step("copy"), ((dy, [1]),), dx, [count])
+    return _of(Step(f"{name}_backward", scale=slope), ((dy, [1]), (y, [1])), dx, [count])
+
+
+def _program(*call: Any) -> Elementwise | None:
+    """A program of one step without inputs: ``kernels.elementwise_program.filled``."""
+    *operands, steps, ops, _left, _right, _scale, shift, _results, shape, _strides = call
+    y = operands[MOST_INPUTS]
+    if any(operands[:MOST_INPUTS]) or steps != 1 or ops[0] != "number":
+        return None
+    return _of(Step("number", shift=shift[0]), (), y, shape)
+
+
+_PARSERS: dict[str, Callable[..., Elementwise | None]] = {
+    "unary": _unary,
+    "binary": _binary,
+    "affine": _affine,
+    "activation_forward": _activation,
+    "activation_backward": _backward,
+    "elementwise_program": _program,
+}
+
+
+def _of(
+    step: Step, inputs: Sequence[tuple[Operand, Any]], y: Operand, shape: Any
+) -> Elementwise | None:
+    kept = [axis for axis, size in enumerate(shape) if size != 1]
+    if len(kept) > MOST_AXES:
+        return None
+    return Elementwise(
+        step,
+        tuple(Input(x, tuple(strides[axis] for axis in kept)) for x, strides in inputs),
+        y,
+        tuple(shape[axis] for axis in kept),
+    )
+
+
+def _contiguous(shape: Sizes) -> Sizes:
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def joined(
+    parts: Sequence[Elementwise],
+    is_result: Callable[[Elementwise], bool],
+    number: Callable[[Operand], float | None],
+) -> Call | None:
+    """One call that does what the parts do, in this order; None if there is no such call.
+
+    Args:
+        parts: elementwise calls.
+        is_result: whether what a part writes has a reader elsewhere, or outlives the program's run.
+        number: what an array holds everywhere, if that is known; it is then not read.
+    """
+    shape = _common_shape(parts)
+    if shape is None:
+        return None
+    count = prod(shape)
+    whole = _contiguous(shape)
+    inputs: list[Input] = []
+    steps: list[Step] = []
+    made: dict[int, tuple[int, Operand]] = {}  # values by the address where a part left them
+    results: dict[int, tuple[int, Operand]] = {}
+    numbers: dict[float, int] = {}  # the values of steps that are one
+    for part in parts:
+        values: list[int] = []
+        for operand, own_strides in part.inputs:
+            strides = _over(shape, part, own_strides)
+            if strides is None:
+                return None
+            known = made.get(operand.address)
+            if known is not None and strides == _whole(known[1], shape):
+                values.append(known[0])
+                continue
+            if any(overlap(operand.extent, other.extent) for _, other in made.values()):
+                return None  # another view of what a part has made
+            if (everywhere := number(operand)) is not None:
+                if everywhere not in numbers:
+                    numbers[everywhere] = FIRST_STEP + len(steps)
+                    steps.append(Step("number", shift=everywhere))
+                values.append(numbers[everywhere])
+                continue
+            read = Input(operand, strides)
+            if not any(_same(read, each) for each in inputs):
+                inputs.append(read)
+            values.append(next(k for k, each in enumerate(inputs) if _same(read, each)))
+        left = values[0] if values else 0
+        steps.append(part.step._replace(left=left, right=values[1] if len(values) > 1 else left))
+        address, value = part.output.address, FIRST_STEP + len(steps) - 1
+        if any(
+            overlap(part.output.extent, other.extent) and part.output.extent != other.extent
+            for _, other in made.values()
+        ):
+            return None
+        made[address] = value, part.output
+        results.pop(address, None)
+        if is_result(part):
+            if part.elements != count:
+                return None
+            results[address] = value, part.output
+    if len(inputs) > MOST_INPUTS or len(steps) > MOST_STEPS or len(results) > MOST_RESULTS:
+        return None
+    for _, output in results.values():  # may lie where an input does, element for element
+        for operand, strides in inputs:
+            same = operand.address == output.address and strides == whole
+            if not same and overlap(operand.extent, output.extent):
+                return None
+    pad = [1] * (MOST_AXES - len(shape))
+    return Call(
+        "elementwise_program",
+        arguments(
+            [operand for operand, _ in inputs],
+            [[*(0 for _ in pad), *strides] for _, strides in inputs],
+            [output for _, output in results.values()],
+            [value for value, _ in results.values()],
+            steps,
+            [*pad, *shape],
+        ),
+    )
+
+
+def _same(one: Input, other: Input) -> bool:
+    return one.operand.address == other.operand.address and one.strides == other.strides
+
+
+def _whole(made: Operand, shape: Sizes) -> Sizes:
+    """The strides with which a part's result is read element for element."""
+    return _contiguous(shape) if prod(made.shape) == prod(shape) else _none(shape)
+
+
+def _none(shape: Sizes) -> Sizes:
+    return tuple(0 for _ in shape)
+
+
+def _common_shape(parts: Sequence[Elementwise]) -> Sizes | None:
+    """The shape over which all parts can be computed: that of the one that needs its own."""
+    count = max(part.elements for part in parts)
+    if count > MOST_REPEATS and any(part.elements != count for part in parts):
+        return None
+    full = [part for part in parts if part.elements == count]
+    if any(part.elements not in (1, count) for part in parts):
+        return None
+    particular = [part.shape for part in full if not _is_flat(part)]
+    if any(shape != particular[0] for shape in particular):
+        return None
+    return particular[0] if particular else full[0].shape
+
+
+def _is_flat(part: Elementwise) -> bool:
+    """Whether a part reads whole contiguous arrays or single numbers, whatever their shape is."""
+    own = _contiguous(part.shape), _none(part.shape)
+    return all(strides in own for _, strides in part.inputs)
+
+
+def _over(shape: Sizes, part: Elementwise, strides: Sizes) -> Sizes | None:
+    """The strides of a part's input over the common shape."""
+    if part.shape == shape:
+        return strides
+    if part.elements == 1 or strides == _none(part.shape):
+        return _none(shape)
+    return _contiguous(shape) if strides == _contiguous(part.shape) else None

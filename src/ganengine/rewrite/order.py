@@ -1,0 +1,101 @@
+"""Which call has to come before which, so that calls may change places and be joined."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
+
+from ganengine.program import Call, Extent
+from ganengine.rewrite.plan import find
+
+
+class Order:
+    """The order of calls, by their numbers, as the memory that they share demands it.
+
+    Calls can be joined to groups; a group goes by the number of one of its calls.
+    """
+
+    def __init__(self, calls: Sequence[Call], arrays: Sequence[Extent]):
+        self._before = _before(calls, arrays)
+        self._group = list(range(len(calls)))
+        self.members = {number: [number] for number in range(len(calls))}
+
+    def group(self, number: int) -> int:
+        """The group that a call is in."""
+        return self._group[number]
+
+    def can_join(self, first: int, second: int) -> bool:
+        """Whether no call outside has to come after one of two groups and before the other."""
+        return not (self._leads(first, second) or self._leads(second, first))
+
+    def join(self, first: int, second: int) -> None:
+        """Make two groups one, which goes by the number of the first."""
+        for number in self.members[second]:
+            self._group[number] = first
+        self.members[first] = sorted(self.members[first] + self.members.pop(second))
+
+    def sorted(self) -> list[int]:
+        """The groups in an order that keeps what must be, and else follows their last calls."""
+        waiting = {group: self._groups_before(group) for group in self.members}
+        after: dict[int, list[int]] = defaultdict(list)
+        for group, before in waiting.items():
+            for each in before:
+                after[each].append(group)
+        ready = [(self.members[group][-1], group) for group in waiting if not waiting[group]]
+        heapify(ready)
+        result = []
+        while ready:
+            _, group = heappop(ready)
+            result.append(group)
+            for each in after[group]:
+                waiting[each].discard(group)
+                if not waiting[each]:
+                    heappush(ready, (self.members[each][-1], each))
+        return result
+
+    def _groups_before(self, group: int) -> set[int]:
+        found = {self._group[b] for number in self.members[group] for b in self._before[number]}
+        return found - {group}
+
+    def _leads(self, start: int, end: int) -> bool:
+        """Whether something outside comes after group ``start`` and before group ``end``."""
+        seen = {start, end}
+        stack = [each for each in self._groups_before(end) if each != start]
+        while stack:
+            group = stack.pop()
+            if group in seen:
+                continue
+            seen.add(group)
+            before = self._groups_before(group)
+            if start in before:
+                return True
+            stack.extend(before)
+        return False
+
+
+def overlap(one: Extent, other: Extent) -> bool:
+    """Whether two extents share memory."""
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _before(calls: Sequence[Call], arrays: Sequence[Extent]) -> list[set[int]]:
+    """For each call the earlier ones that it must follow: one of the two writes what both name."""
+    before: list[set[int]] = [set() for _ in calls]
+    reads: dict[int | None, list[tuple[int, Extent]]] = defaultdict(list)  # by array; None: state
+    writes: dict[int | None, list[tuple[int, Extent]]] = defaultdict(list)
+
+    def follow(number: int, extent: Extent, earlier: Iterable[tuple[int, Extent]]) -> None:
+        before[number].update(n for n, other in earlier if n != number and overlap(extent, other))
+
+    for number, call in enumerate(calls):
+        written = call.writes()
+        for operand in call.reads():
+            follow(number, operand.extent, writes[find(arrays, operand)])
+        for operand in written:
+            follow(number, operand.extent, reads[find(arrays, operand)])
+        for operand in call.reads():
+            reads[find(arrays, operand)].append((number, operand.extent))
+        for operand in written:
+            writes[find(arrays, operand)].append((number, operand.extent))
+    return before
