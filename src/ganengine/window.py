@@ -9,6 +9,7 @@ from ganengine import check, geometry
 from ganengine.backend import Array
 from ganengine.geometry import Padding, Pair, Sides, Size
 
+_LARGEST = 2**20  # of strides and paddings; with larger ones places of pixels might overflow
 _MOST_TAPS = 1024  # of a kernel; a panel of the CPU's products has so many rows
 
 
@@ -133,4 +134,7 @@ def pooling(
 
 def _integers(name: str, value: Any, low: int) -> tuple[int, ...]:
     values = value if isinstance(value, tuple | list) else (value,)
-    return tuple(check.integer(name, item, low=low) for item in values)
+    sizes = tuple(check.integer(name, item, low=low) for item in values)
+    if max(sizes, default=0) > _LARGEST:
+        raise ValueError(f"{name} is {value}; it must be at most {_LARGEST:,}")
+    return sizes

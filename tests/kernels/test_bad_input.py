@@ -287,7 +287,7 @@ def test_axes(kernel: str) -> None:
         refuses(kernel, {"axis": axis}, ValueError, r"^axis is -?\d; it must be from -2 to 1")
     for axis in ((0, 0), (0, -2)):
         refuses(kernel, {"axis": axis}, ValueError, "names an axis twice")
-    for wrong in (0.0, "text", ("0",)):
+    for wrong in (0.0, "text", ("0",), memoryview(np.zeros((2, 2)))):
         refuses(kernel, {"axis": wrong}, TypeError, "^axis must be an integer")
 
 
@@ -336,6 +336,14 @@ def test_results_beyond_all_memory() -> None:
             kernels.normal(sizes, seed=0, offset=0)
     with pytest.raises(ValueError, match=r"^shape has 33 sizes; it can have up to 32"):
         kernels.normal((1,) * 33, seed=0, offset=0)
+
+
+def test_strides_and_paddings_beyond_all_images() -> None:
+    for kernel in ("conv2d", "conv2d_backward", "conv_transpose2d", "max_pool2d", "avg_pool2d"):
+        for name in ("stride", "padding"):
+            for value in (2**20 + 1, 2**31, (1, 2**63), 10**30):
+                message = rf"^{name} is .*; it must be at most 1,048,576"
+                refuses(kernel, {name: value}, ValueError, message)
 
 
 def test_lists_that_are_none() -> None:

@@ -31,6 +31,17 @@ AWKWARD = [
     Case((0, 2, 4, 4), (3, 2, 3, 3), {"stride": 2, "padding": "same"}),
 ]
 
+FAR_APART = [  # strides with more phases than a panel has room for
+    Case((2, 3, 50, 70), (5, 3, 3, 3), {"stride": (23, 33)}),
+    Case((3, 2, 100, 100), (4, 2, 5, 3), {"stride": 32, "padding": 2}),
+    Case((2, 3, 4, 4), (5, 3, 3, 3), {"stride": 1000}),
+    Case((2, 3, 4, 4), (5, 3, 3, 3), {"stride": (2**20, 1)}),
+    Case((2, 3, 4, 4), (5, 3, 3, 3), {"stride": 64, "padding": 100}),  # one of nine sees the image
+    Case((16, 8, 70, 70), (9, 8, 3, 3), {"stride": 33}),
+    Case((0, 2, 4, 4), (3, 2, 3, 3), {"stride": 99}),
+]
+
+
 MANY_IMAGES = [
     Case((16, 8, 5, 4), (9, 8, 3, 3), {"padding": 1}),
     Case((13, 9, 7, 9), (8, 9, 4, 5), {"stride": 2, "padding": 1}),
@@ -51,7 +62,7 @@ MANY_CHANNELS = [
 ]
 
 
-@pytest.mark.parametrize("case", AWKWARD + MANY_IMAGES + MANY_CHANNELS, ids=str)
+@pytest.mark.parametrize("case", AWKWARD + FAR_APART + MANY_IMAGES + MANY_CHANNELS, ids=str)
 def test_awkward_sizes(case: Case) -> None:
     CONV.check(case, "leaky_relu")
 

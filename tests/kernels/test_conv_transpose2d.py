@@ -32,6 +32,8 @@ AWKWARD = [
     Case((29, 9, 4, 7), (9, 8, 5, 4), {"stride": (3, 2), "padding": (2, 0, 1, 1)}),
     Case((16, 8, 4, 4), (8, 10, 2, 2), {"stride": 3, "output_padding": 2}),  # gaps
     Case((12, 160, 9, 10), (160, 8, 4, 4), {"stride": 2, "padding": 1}),  # several bands
+    Case((2, 3, 3, 4), (3, 5, 4, 3), {"stride": (25, 40), "output_padding": 7}),  # far apart
+    Case((3, 4, 2, 3), (4, 2, 5, 3), {"stride": 100, "padding": (3, 1, 60, 2)}),
 ]
 
 

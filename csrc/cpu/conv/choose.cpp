@@ -2,6 +2,7 @@
 //
 //   fprop, dgrad   dense      the kernel covers the image: rows of two matrices
 //                  few        one to four channels on one side
+//                  apart      (dgrad) strides of hundreds of phases
 //                  images     a batch that fills the lanes of vectors
 //                  panel      the rest
 //   wgrad          dense
@@ -116,6 +117,8 @@ void dgrad(const ConvMap& map, const float* small, const float* weight, float* b
            const Epilogue& epilogue) {
     if (map.is_dense()) return dgrad_dense(map, small, weight, big, epilogue);
     if (few_pays_for_dgrad(map)) return dgrad_few(map, small, weight, big, epilogue);
+    if (map.h.stride * map.w.stride > kPanelPhases)
+        return dgrad_apart(map, small, weight, big, epilogue);
     run(map, dgrad_product(map, small, weight, big, epilogue));
 }
 

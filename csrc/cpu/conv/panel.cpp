@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t kWeightFloats = 1 << 19;  // packed weights at a time: 2 MiB
 constexpr int64_t kPanelDepth = 1024;       // of a panel: 128 KiB
-constexpr int64_t kSumRows = 512;           // rows of sums that a panel keeps: 64 KiB
+constexpr int64_t kSumRows = kPanelPhases;  // rows of sums that a panel keeps, some of each phase
 
 // The two axes of a product, and what follows from them.
 struct Axes {
@@ -70,6 +70,7 @@ class ProductRun {
           depth_(axes_.weights_per_channel()),
           blocks_(ceil_div(product.in.channels, std::max<int64_t>(kPanelDepth / axes_.taps(), 1))) {
         GE_CHECK(axes_.taps() <= kPanelDepth, "a kernel of more than 1024 taps");
+        GE_CHECK(axes_.phases() <= kPanelPhases, "strides of more than 512 phases");
         int64_t filled = 0, last = -1;
         axes_.for_each_run([&](int64_t phase, int64_t, int64_t count) {
             filled += phase != last && count > 0 && product.in.channels > 0;

@@ -3,7 +3,8 @@
 //
 //   few.cpp        fprop, dgrad   between many channels and few: the image end of a network
 //   images.cpp     fprop, dgrad   of many images: a vector holds one number of several images
-//   panel.cpp      fprop, dgrad   of anything: a vector holds places of the result, side by side
+//   apart.cpp      dgrad          with strides so large that panel has no room for its phases
+//   panel.cpp      fprop, dgrad   of anything else: a vector holds places of the result
 //   channels.cpp   wgrad          between many channels: a vector holds channels
 //   patches.cpp    wgrad          of anything: a vector holds taps, side by side
 #pragma once
@@ -70,7 +71,14 @@ int64_t images_band_floats(const ConvMap& map, const Product& product);
 
 void product_images(const ConvMap& map, const Product& product);
 
+// ---- apart.cpp ---------------------------------------------------------------------------------
+
+void dgrad_apart(const ConvMap& map, const float* small, const float* weight, float* big,
+                 const Epilogue& epilogue);
+
 // ---- panel.cpp ---------------------------------------------------------------------------------
+
+constexpr int64_t kPanelPhases = 512;  // of dgrad: its sums are 64 KiB
 
 void product_panel(const ConvMap& map, const Product& product);
 
