@@ -110,8 +110,9 @@ def couple(name: str, value: Any) -> tuple[Any, Any]:
 
 
 def several(name: str, values: Any) -> Collection[Any]:
-    """``values``, if they are a list or the like, of any length, and no array and no text."""
-    if not isinstance(values, Collection) or isinstance(values, str | bytes | Mapping):
+    """``values``, if they are a list or the like, of any length, and no text and no memory."""
+    others = (str, bytes, bytearray, memoryview, Mapping)
+    if not isinstance(values, Collection) or isinstance(values, others):
         raise TypeError(f"{name} must be a list or the like, got {type(values).__name__}")
     return values
 

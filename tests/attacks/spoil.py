@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -207,7 +208,7 @@ def _reshaped(array: Array, rng: np.random.Generator, memory: Memory) -> Array:
         shape = shape[::-1]
     elif kind == 5 and shape:  # enormous, of no memory: all its elements are one
         huge = np.broadcast_to(memory.place(np.zeros(1, array.dtype)), (1,) * len(shape))
-        most = 2**58 // max(1, array.size)
+        most = 2**58 // math.prod(size or 1 for size in shape)
         shape[axis] = min(most, int(rng.choice([2**20, 2**31, 2**40, 2**58])))
         return np.broadcast_to(huge, shape)
     elif kind == 6 and shape:
@@ -227,8 +228,7 @@ def _laid_out(array: Array, rng: np.random.Generator, memory: Memory) -> Array:
     if kind == 2:
         step = int(rng.integers(2, 4))
         wide = memory.place(np.zeros([size * step + 1 for size in array.shape], array.dtype))
-        view = wide[tuple(slice(1, None, step) for _ in array.shape)]
-        view = view[tuple(slice(0, size) for size in array.shape)]
+        view = wide[(..., *(slice(1, 1 + size * step, step) for size in array.shape))]
         view[...] = array
         return view
     if kind == 3:
@@ -240,7 +240,8 @@ def _laid_out(array: Array, rng: np.random.Generator, memory: Memory) -> Array:
     if kind == 5:
         return array.T
     if kind == 6:
-        return np.broadcast_to(array.ravel()[:1], array.shape) if array.size else array
+        one = array[(slice(0, 1),) * array.ndim]
+        return np.broadcast_to(one, array.shape) if array.size else array
     return _folded(array, rng)
 
 

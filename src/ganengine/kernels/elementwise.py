@@ -178,7 +178,7 @@ def _reduction(
     x = check.array("x", x, strided=True)
     if axis is None:
         return x, tuple(range(x.ndim))
-    named = axis if isinstance(axis, Sequence) else (axis,)
+    named = axis if isinstance(axis, tuple | list) else (axis,)
     axes = sorted(
         check.integer("axis", a, low=-x.ndim, high=x.ndim - 1) % max(x.ndim, 1) for a in named
     )
