@@ -4,6 +4,13 @@ python scripts/attack.py kills                 kill trainings at random system c
 python scripts/attack.py kernels               call kernels with hostile arguments
 python scripts/attack.py folders               go on with, sample and export damaged run folders
 
+Each prints what it found as JSON, and ends with exit code 1 if a promise was broken. ``--count``
+says how often (100 kills, 100,000 calls), ``--seed`` makes others of them. With ``--save`` the
+finding goes into bench/results/<machine>/attack.json, beside those of the other attacks, with
+machine, versions, commit and date. A call of a kernel that went wrong is made again, alone, by
+``python scripts/attack.py kernels --seed SEED --first NUMBER --count 1``.
+
+The attacks themselves are in tests/attacks, where shorter ones run with the other tests.
 """
 
 import argparse
