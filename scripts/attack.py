@@ -15,6 +15,7 @@ The attacks themselves are in tests/attacks, where shorter ones run with the oth
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -55,10 +56,11 @@ def attack_folders(options: argparse.Namespace) -> dict[str, Any]:
         sys.exit(f"cannot be made here: there is no {DAMAGED_RUNS}")
     cases = re.search(r"^CASES = ([\d_]+)", DAMAGED_RUNS.read_text(), re.MULTILINE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(DAMAGED_RUNS)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    there = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=ROOT, env=there, capture_output=True, text=True, check=False)
     return {
         "folders": int(cases[1]) if cases else None,
-        "faults": [done.stdout[-3000:]] if done.returncode else [],
+        "faults": [(done.stdout + done.stderr)[-3000:]] if done.returncode else [],
     }
 
 
