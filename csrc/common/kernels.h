@@ -230,15 +230,18 @@
     KERNEL(affine, (const float* x, float* y, AnyDims shape, AnyDims x_strides, float scale,       \
                     float shift))                                                                  \
     /* elementwise_program: value 0 ... 7 is an input, 8 + i the result of step i, which is        \
-       ops[i] of values left[i] and right[i] and of numbers scale[i] and shift[i]; y[j] is value    \
-       results[j]. All y are contiguous, and are written after what is read for the same elements */\
+       ops[i] of values left[i] and right[i] and of numbers scale[i] and shift[i]; y[j] is value   \
+       results[j]. All y are contiguous, and are written after what is read for the same elements. \
+       total[r] is total_scale * the sum of value `summed` over the r-th of `rows` equal parts */  \
     KERNEL(elementwise_program, (const float* x0, const float* x1, const float* x2,                \
                                  const float* x3, const float* x4, const float* x5,                \
                                  const float* x6, const float* x7,           /* or null: unused */ \
                                  float* y0, float* y1, float* y2, float* y3, /* or null */         \
+                                 float* total,                               /* or null */         \
                                  int64_t steps, StepOps ops, StepValues left, StepValues right,    \
                                  StepNumbers scale, StepNumbers shift, Dims results, Dims shape,   \
-                                 InputStrides strides))                                            \
+                                 InputStrides strides,                                             \
+                                 int64_t summed, int64_t rows, float total_scale))                 \
     KERNEL(sum, (const float* x,  /* [outer, reduced, inner] */                                    \
                  float* y,        /* [outer, inner]: scale * sum */                                \
                  int64_t outer, int64_t reduced, int64_t inner, float scale))

@@ -7,7 +7,8 @@
 // become one operation with one rounding.
 //
 // Inputs that lie contiguously are read where they are; others are gathered into the tile. Results
-// leave the tile when all steps are done, for one may lie where an input does.
+// leave the tile when all steps are done, for one may lie where an input does. A value that is
+// summed is collected for a run of reduce.h, whose order of additions is that of the sum kernel.
 #include <cstring>
 
 #include "cpu/kernels.h"
@@ -128,24 +129,29 @@ void run(StepOp op, const float* a, const float* b, float* y, int64_t count, flo
     }
 }
 
+void copy(const float* from, float* to, int64_t count) {
+    std::memcpy(to, from, sizeof(float) * static_cast<size_t>(count));
+}
+
 }  // namespace
 
 void elementwise_program(const float* x0, const float* x1, const float* x2, const float* x3,
                          const float* x4, const float* x5, const float* x6, const float* x7,
-                         float* y0, float* y1, float* y2, float* y3, int64_t steps, StepOps ops,
-                         StepValues left, StepValues right, StepNumbers scale, StepNumbers shift,
-                         Dims results, Dims shape, InputStrides strides) {
+                         float* y0, float* y1, float* y2, float* y3, float* total, int64_t steps,
+                         StepOps ops, StepValues left, StepValues right, StepNumbers scale,
+                         StepNumbers shift, Dims results, Dims shape, InputStrides strides,
+                         int64_t summed, int64_t rows, float total_scale) {
     Inputs inputs{{x0, x1, x2, x3, x4, x5, x6, x7}, {}, shape};
     std::copy_n(strides.begin(), kMostInputs, inputs.strides);
     merge(inputs.shape, inputs.strides);
     float* const y[kMostResults] = {y0, y1, y2, y3};
     const int64_t count = shape[0] * shape[1] * shape[2] * shape[3];
-    parallel_if(count * steps >= kManyToMove, [&](int thread, int threads) {
+    const int64_t length = count / std::max(rows, int64_t{1});  // of a row, where rows are summed
+    const bool share = count * steps >= kManyToMove;
+    parallel_if(share, [&](int thread, int threads) {
         alignas(64) float tile[kMostInputs + kMostSteps][kTile];
         const float* value[kMostInputs + kMostSteps];
-        const Range part = split(count, kLanes, thread, threads);
-        for (int64_t at = part.begin; at < part.end; at += kTile) {
-            const int64_t here = std::min(kTile, part.end - at);
+        const auto run_tile = [&](int64_t at, int64_t here) {
             for (int k = 0; k < kMostInputs; ++k)
                 value[k] = inputs.data[k] ? inputs.read(k, at, here, tile[k]) : nullptr;
             for (int64_t i = 0; i < steps; ++i) {
@@ -154,9 +160,27 @@ void elementwise_program(const float* x0, const float* x1, const float* x2, cons
                 value[kMostInputs + i] = tile[kMostInputs + i];
             }
             for (int j = 0; j < kMostResults; ++j)
-                if (y[j])
-                    std::memcpy(y[j] + at, value[results[j]],
-                                sizeof(float) * static_cast<size_t>(here));
+                if (y[j]) copy(value[results[j]], y[j] + at, here);
+        };
+        if (!total) {
+            const Range part = split(count, kLanes, thread, threads);
+            for (int64_t at = part.begin; at < part.end; at += kTile)
+                run_tile(at, std::min(kTile, part.end - at));
+            return;
+        }
+        alignas(64) float terms[kSumRun];
+        const Range own = split(rows, 1, thread, threads);
+        for (int64_t row = own.begin; row < own.end; ++row) {
+            const double sum = sum_runs(length, false, [&](int64_t begin, int64_t end) {
+                for (int64_t at = begin; at < end; at += kTile) {
+                    const int64_t here = std::min(kTile, end - at);
+                    run_tile(row * length + at, here);
+                    copy(value[summed], terms + at - begin, here);
+                }
+                return sum_run(0, end - begin,
+                               [&](int64_t i, int lanes) { return load(terms + i, lanes); });
+            });
+            total[row] = static_cast<float>(sum * total_scale);
         }
     });
 }

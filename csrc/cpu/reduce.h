@@ -67,28 +67,41 @@ GE_INLINE Sums<N> sum_along(int64_t begin, int64_t end, Term&& term) {
     return part[0];
 }
 
-// The sum of term(i, lanes), a Vec, over all of [0, count), in double from run to run.
+// The sum of term(i, lanes), a Vec, over [begin, end), which is at most kSumRun long.
+constexpr int64_t kSumRun = 4096;
 template <class Term>
-GE_INLINE double sum_all(int64_t count, bool threaded, Term&& term) {
-    constexpr int64_t kParts = 64, kRun = 4096;
-    const int64_t runs = (count + kRun - 1) / kRun;
-    const auto sum_run = [&](int64_t run) {
-        const int64_t end = std::min(count, (run + 1) * kRun);
-        const Sums<1> sum = sum_along<1>(
-            run * kRun, end, [&](int64_t i, int lanes) { return Sums<1>{{term(i, lanes)}}; });
-        return static_cast<double>(horizontal_sum(sum.v[0]));
+GE_INLINE float sum_run(int64_t begin, int64_t end, Term&& term) {
+    const auto sum =
+        sum_along<1>(begin, end, [&](int64_t i, int lanes) { return Sums<1>{{term(i, lanes)}}; });
+    return horizontal_sum(sum.v[0]);
+}
+
+// The sum of all runs of [0, count), in double from run to run; run(begin, end) is the sum of one.
+template <class Run>
+GE_INLINE double sum_runs(int64_t count, bool threaded, Run&& run) {
+    constexpr int64_t kParts = 64;
+    const int64_t runs = (count + kSumRun - 1) / kSumRun;
+    const auto sum_of = [&](int64_t number) -> double {
+        return run(number * kSumRun, std::min(count, (number + 1) * kSumRun));
     };
-    if (runs <= 1) return sum_run(0);
+    if (runs <= 1) return sum_of(0);
     double sums[kParts] = {};
     parallel_if(threaded, [&](int thread, int threads) {
         const Range own = split(kParts, 1, thread, threads);
         for (int64_t part = own.begin; part < own.end; ++part)
-            for (int64_t run = runs * part / kParts; run < runs * (part + 1) / kParts; ++run)
-                sums[part] += sum_run(run);
+            for (int64_t n = runs * part / kParts; n < runs * (part + 1) / kParts; ++n)
+                sums[part] += sum_of(n);
     });
     double total = 0;
     for (double sum : sums) total += sum;
     return total;
+}
+
+// The sum of term(i, lanes), a Vec, over all of [0, count).
+template <class Term>
+GE_INLINE double sum_all(int64_t count, bool threaded, Term&& term) {
+    return sum_runs(count, threaded,
+                    [&](int64_t begin, int64_t end) { return sum_run(begin, end, term); });
 }
 
 constexpr int64_t kSlab = 256;  // columns whose running sums are kept in the first-level cache

@@ -127,11 +127,9 @@ __device__ float part_of_row(const float* row, std::int64_t count, int thread, i
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-constexpr int kSumThreads = 256;
-
-// y[o] = scale * the sum of x[o], by kThreads threads; a block has at least kSumThreads.
+// y[o] = scale * the sum of x[o], by kThreads threads; a block has at least kRowSumThreads.
 template <int kThreads>
-__global__ void __launch_bounds__(kThreads < kSumThreads ? kSumThreads : kThreads)
+__global__ void __launch_bounds__(kThreads < kRowSumThreads ? kRowSumThreads : kThreads)
     row_sum_kernel(const float* x,  // [outer, reduced]
                    float* y,        // [outer]
                    std::int64_t outer, std::int64_t reduced, float scale, bool vector) {
@@ -178,7 +176,7 @@ __global__ void __launch_bounds__(kThreads)
 template <int kThreads>
 void sum_rows(const float* x, float* y, std::int64_t outer, std::int64_t reduced, float scale,
               cudaStream_t stream) {
-    constexpr int kBlock = std::max(kThreads, kSumThreads);
+    constexpr int kBlock = std::max(kThreads, kRowSumThreads);
     launch<row_sum_kernel<kThreads>>(
         {.grid = blocks_for(outer, kBlock / kThreads), .block = kBlock, .stream = stream}, x, y,
         outer, reduced, scale, is_aligned16(x) && reduced % kFour == 0);
@@ -216,18 +214,18 @@ void launch_affine(const float* x, float* y, AnyDims shape, AnyDims x_strides, f
 
 void launch_sum(const float* x, float* y, int64_t outer, int64_t reduced, int64_t inner,
                 float scale, cudaStream_t stream) {
-    constexpr int64_t kLong = 2048, kVeryLong = 16384;  // sums that 8 and 32 warps share
-    constexpr int64_t kMany = 8192;  // results that reach every multiprocessor in blocks of 32
+    constexpr int64_t kVeryLong = 16384;  // terms that 32 warps share
+    constexpr int64_t kMany = 8192;       // results that reach every multiprocessor in blocks of 32
     if (outer == 0 || inner == 0) return;
     if (inner == 1) {
-        if (reduced < kLong) return sum_rows<kWarp>(x, y, outer, reduced, scale, stream);
+        if (reduced < kLongSum) return sum_rows<kWarp>(x, y, outer, reduced, scale, stream);
         if (reduced < kVeryLong) return sum_rows<256>(x, y, outer, reduced, scale, stream);
         return sum_rows<1024>(x, y, outer, reduced, scale, stream);
     }
     if (inner >= 32 && outer * inner >= kMany) {
         return sum_columns<256, 32>(x, y, outer, reduced, inner, scale, stream);
     }
-    if (reduced < kLong) return sum_columns<256, 8>(x, y, outer, reduced, inner, scale, stream);
+    if (reduced < kLongSum) return sum_columns<256, 8>(x, y, outer, reduced, inner, scale, stream);
     return sum_columns<1024, 8>(x, y, outer, reduced, inner, scale, stream);
 }
 

@@ -16,6 +16,7 @@
 #include "common/elementwise.h"
 #include "common/elementwise_program.h"
 #include "cuda/kernels.h"
+#include "cuda/reduce.cuh"
 #include "cuda/vector.cuh"
 
 namespace ge {
@@ -85,10 +86,10 @@ __device__ float apply(StepOp op, float a, float b, float scale, float shift) {
     }
 }
 
-__global__ void elementwise_program_kernel(Steps program) {
-    __shared__ float values[kValues][kMapThreads];
-    const std::int64_t i = thread_number();
-    if (i >= program.count) return;
+// Works out all values for element i, and writes the results.
+template <int kThreads>
+__device__ void run_steps(const Steps& program, std::int64_t i,
+                          float (&values)[kValues][kThreads]) {
     const int thread = static_cast<int>(threadIdx.x);
     std::int64_t index[4], row = i;
 #pragma unroll
@@ -117,21 +118,61 @@ __global__ void elementwise_program_kernel(Steps program) {
     }
 }
 
+__global__ void elementwise_program_kernel(Steps program) {
+    __shared__ float values[kValues][kMapThreads];
+    const std::int64_t i = thread_number();
+    if (i < program.count) run_steps(program, i, values);
+}
+
+// total[r] = scale * the sum of value `summed` over row r, by kThreads threads, in the order in
+// which row_sum_kernel of elementwise.cu adds: every thread has each so-manieth four elements.
+template <int kThreads>
+__global__ void __launch_bounds__(kRowSumThreads)
+    summed_program_kernel(Steps program,
+                          float* total,  // [rows]
+                          std::int64_t rows, std::int64_t length, int summed, float scale) {
+    __shared__ float values[kValues][kRowSumThreads];
+    const std::int64_t row = thread_number() / kThreads;
+    if (row >= rows) return;
+    float sums[kFour] = {};
+    for (std::int64_t four = threadIdx.x % kThreads; four * kFour < length; four += kThreads) {
+#pragma unroll 1
+        for (int j = 0; j < kFour && four * kFour + j < length; ++j) {
+            run_steps(program, row * length + four * kFour + j, values);
+            sums[j] += values[summed][threadIdx.x];
+        }
+    }
+    const float part = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    const float sum = kThreads == kWarp ? warp_sum(part) : block_sum<kThreads>(part);
+    if (threadIdx.x % kThreads == 0) total[row] = scale * sum;
+}
+
+template <int kThreads>
+void sum_rows(const Steps& program, float* total, int64_t rows, int64_t summed, float scale,
+              cudaStream_t stream) {
+    launch<summed_program_kernel<kThreads>>({.grid = blocks_for(rows, kRowSumThreads / kThreads),
+                                             .block = kRowSumThreads,
+                                             .stream = stream},
+                                            program, total, rows, program.count / rows,
+                                            static_cast<int>(summed), scale);
+}
+
 }  // namespace
 
 void launch_elementwise_program(const float* x0, const float* x1, const float* x2, const float* x3,
                                 const float* x4, const float* x5, const float* x6, const float* x7,
-                                float* y0, float* y1, float* y2, float* y3, int64_t steps,
-                                StepOps ops, StepValues left, StepValues right, StepNumbers scale,
-                                StepNumbers shift, Dims results, Dims shape, InputStrides strides,
-                                cudaStream_t stream) {
+                                float* y0, float* y1, float* y2, float* y3, float* total,
+                                int64_t steps, StepOps ops, StepValues left, StepValues right,
+                                StepNumbers scale, StepNumbers shift, Dims results, Dims shape,
+                                InputStrides strides, int64_t summed, int64_t rows,
+                                float total_scale, cudaStream_t stream) {
     const float* const x[] = {x0, x1, x2, x3, x4, x5, x6, x7};
     float* const y[] = {y0, y1, y2, y3};
     Steps program{};
     std::copy_n(x, kMostInputs, program.x);
     std::copy_n(y, kMostResults, program.y);
     program.count = shape[0] * shape[1] * shape[2] * shape[3];
-    if (program.count == 0) return;
+    if (total == nullptr ? program.count == 0 : rows == 0) return;
     Dims merged[kMostInputs];
     std::copy_n(strides.begin(), kMostInputs, merged);
     merge(shape, merged);
@@ -147,6 +188,11 @@ void launch_elementwise_program(const float* x0, const float* x1, const float* x
     }
     for (int j = 0; j < kMostResults; ++j) {
         program.result[j] = static_cast<std::uint8_t>(results[j]);
+    }
+    if (total != nullptr) {
+        const bool is_long = program.count / rows >= kLongSum;
+        const auto sum = is_long ? sum_rows<kRowSumThreads> : sum_rows<kWarp>;
+        return sum(program, total, rows, summed, total_scale, stream);
     }
     launch<elementwise_program_kernel>(
         {.grid = blocks_for(program.count, kMapThreads), .block = kMapThreads, .stream = stream},

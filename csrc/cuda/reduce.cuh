@@ -9,7 +9,9 @@
 
 namespace ge {
 
-constexpr int kWarp = 32;  // threads
+constexpr int kWarp = 32;                // threads
+constexpr int kRowSumThreads = 256;      // of a block that adds up rows, by warps or all together
+constexpr std::int64_t kLongSum = 2048;  // terms from which a block shares a row
 constexpr unsigned kAllLanes = 0xFFFFFFFFu;
 
 // The sum of `value` over the warp, for each of its lanes. All of them must come here.

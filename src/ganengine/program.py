@@ -102,6 +102,8 @@ class Call(NamedTuple):
             elif parameter.name == "ops":  # of an elementwise program; fillers follow its steps
                 steps = self.arguments[[p.name for p in parameters(self.kernel)].index("steps")]
                 words.append(f"ops={' '.join(each[:steps])}")
+            elif parameter.name == "total_scale" and not any("total " in word for word in words):
+                continue
             elif isinstance(each, str | float) or each is True:  # sizes are those of the arrays
                 value = f"{each:g}" if isinstance(each, float) else each
                 words.append(f"{parameter.name}={value}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ganengine import backend, kernels
 from ganengine.kernels import elementwise_program as program
-from ganengine.kernels.elementwise_program import FIRST_STEP, OPS, Step, filled
+from ganengine.kernels.elementwise_program import FIRST_STEP, OPS, Step, Total, filled
 from ganengine.reference.elementwise_program import elementwise_program as reference
 
 BINARY = ("add", "subtract", "multiply", "divide")
@@ -113,6 +113,24 @@ def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -
         _cpu.set_thread_count(before)
     for result in results:
         np.testing.assert_array_equal(result, one_by_one([x, row], steps, [10])[0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "length"), [(1, 1), (1, 7), (50, 17), (3, 300), (20, 5000), (2, 16_384), (5, 0)]
+)
+def test_sums_of_rows_have_the_bits_of_the_sum_kernel(rows: int, length: int, device: str) -> None:
+    x, factor = draw(rows, length), draw(rows, 1, seed=1)
+    steps = [Step("multiply", 0, 1), Step("exp", FIRST_STEP)]
+    there = [x, factor] if device == "cpu" else [to_cuda(x), to_cuda(factor)]
+    total = Total(FIRST_STEP + 1, rows, 0.3)
+    y, sums = program.elementwise_program(there, steps, [FIRST_STEP], total)
+    (expected,) = program.elementwise_program(there, steps, [FIRST_STEP + 1])
+    wanted = backend.to_device(kernels.sum(expected, axis=1), "cpu") * np.float32(0.3)
+    np.testing.assert_allclose(backend.to_device(sums, "cpu"), wanted, rtol=2e-7)
+    unit = program.elementwise_program(there, steps, [], total._replace(scale=1.0))[0]
+    bits = backend.to_device(kernels.sum(expected, axis=1), "cpu")
+    np.testing.assert_array_equal(backend.to_device(unit, "cpu"), bits)
+    np.testing.assert_array_equal(backend.to_device(y, "cpu"), x * factor)
 
 
 @pytest.mark.cpu_only

@@ -70,10 +70,31 @@ def test_an_array_of_one_number_is_not_read() -> None:
 def test_what_a_call_outside_reads_is_a_result() -> None:
     def step(x: Array, total: Array, out: Array) -> None:
         y = kernels.unary("exp", x)
-        kernels.unary("copy", kernels.sum(y), out=total)
+        kernels.unary("copy", kernels.matmul(y, y), out=total)
         kernels.affine(y, scale=2.0, out=out)
 
-    check(step, ramp(30), np.zeros((), "float32"), ramp(30), calls=3)
+    check(step, ramp(30, 30), np.zeros((30, 30), "float32"), ramp(30, 30), calls=3)
+
+
+def test_rows_are_summed_where_they_are_made() -> None:
+    def step(x: Array, means: Array, out: Array) -> None:
+        y = kernels.binary("multiply", x, x)
+        kernels.affine(kernels.mean(y, axis=1), scale=2.0, out=means)
+        kernels.affine(y, scale=2.0, out=out)
+
+    zeros = [np.zeros(shape, "float32") for shape in (40, (40, 900))]
+    program = check(step, ramp(40, 900), *zeros, calls=2)
+    assert program.calls[0].kernel == "elementwise_program"
+    zeros = [np.zeros(shape, "float32") for shape in (2, (2, 20_000))]
+    program = check(step, ramp(2, 20_000), *zeros, calls=3)  # rows for all threads
+    assert [call.kernel for call in program.calls].count("sum") == 1
+
+
+def test_columns_are_summed_by_themselves() -> None:
+    def step(x: Array, out: Array) -> None:
+        kernels.unary("copy", kernels.sum(kernels.unary("exp", x), axis=0), out=out)
+
+    check(step, ramp(40, 30), np.zeros(30, "float32"), calls=3)
 
 
 def test_a_call_between_keeps_two_apart() -> None:

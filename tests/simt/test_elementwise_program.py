@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import Array, draw
 
-from ganengine.kernels.elementwise_program import FIRST_STEP, OPS, Step, arguments
+from ganengine.kernels.elementwise_program import FIRST_STEP, OPS, Step, Total, arguments
 from ganengine.reference.elementwise_program import elementwise_program as reference
 
 
@@ -53,3 +53,20 @@ def test_eight_inputs_and_four_results(run: Any) -> None:
 
 def test_no_inputs(run: Any) -> None:
     check(run, [], (3, 50), [Step("number", shift=0.25), Step("exp", 8)], [9, 8])
+
+
+@pytest.mark.parametrize(
+    ("rows", "length"), [(1, 1), (9, 31), (8, 130), (2, 2047), (2, 2048), (1, 5001), (3, 0)]
+)
+def test_sums_of_rows(run: Any, rows: int, length: int) -> None:
+    x, factor = draw(rows, length), draw(rows, 1, seed=1)
+    steps, total = [Step("multiply", 0, 1)], Total(FIRST_STEP, rows, 0.5)
+    shape, own = (1, 1, rows, length), [strides(each, x.shape) for each in (x, factor)]
+    y, sums = run.Out(x.shape), run.Out((rows,))
+    y, sums = run(
+        "elementwise_program",
+        *arguments([x, factor], own, [y], [FIRST_STEP], steps, shape, (sums, total)),
+    )
+    np.testing.assert_array_equal(y, x * factor)
+    (unscaled,) = run("sum", y, run.Out((rows,)), rows, length, 1, 0.5)
+    np.testing.assert_array_equal(sums, unscaled)

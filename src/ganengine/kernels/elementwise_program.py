@@ -39,8 +39,19 @@ class Step(NamedTuple):
     shift: float = 0.0
 
 
+class Total(NamedTuple):
+    """``scale`` times the sums of a value, by its number, over each of ``rows`` equal parts."""
+
+    value: int
+    rows: int
+    scale: float
+
+
 def elementwise_program(
-    inputs: Sequence[Array], steps: Sequence[Step], results: Sequence[int]
+    inputs: Sequence[Array],
+    steps: Sequence[Step],
+    results: Sequence[int],
+    total: Total | None = None,
 ) -> tuple[Array, ...]:
     """Run the steps on each element of what the inputs broadcast to.
 
@@ -48,9 +59,11 @@ def elementwise_program(
         inputs: one to eight float32 arrays of up to 4 dimensions that broadcast together.
         steps: up to sixteen.
         results: the numbers of up to four values to return.
+        total: what to sum; its rows are those of the flattened array.
 
     Returns:
-        A float32 array for each of ``results``, of the shape that the inputs broadcast to.
+        A float32 array for each of ``results``, of the shape that the inputs broadcast to; then the
+        sums, (rows,), if there is a total.
 
     Example:
         >>> import numpy as np
@@ -66,8 +79,9 @@ def elementwise_program(
     pad = [0] * (MOST_AXES - len(shape))
     strides = [[*pad, *(stride // x.itemsize for stride in x.strides)] for x in wide]
     sizes = (*(1 for _ in pad), *shape)
-    launch("elementwise_program", *arguments(inputs, strides, outputs, results, steps, sizes))
-    return tuple(outputs)
+    sums = None if total is None else (empty((total.rows,), like=inputs[0]), total)
+    launch("elementwise_program", *arguments(inputs, strides, outputs, results, steps, sizes, sums))
+    return tuple(outputs) if sums is None else (*outputs, sums[0])
 
 
 def filled(shape: Shape, value: float, *, like: Array) -> Array:
@@ -93,10 +107,12 @@ def arguments(
     results: Sequence[int],
     steps: Sequence[Step],
     shape: Sequence[int],
+    total: tuple[Any, Total] | None = None,
 ) -> tuple[Any, ...]:
     """What the native kernel takes, with arrays as they are given.
 
-    ``strides`` are those of the inputs over the four dimensions of ``shape``, in elements.
+    ``strides`` are those of the inputs over the four dimensions of ``shape``, in elements;
+    ``total`` is where sums go, and what they are.
     """
 
     def filled_up(values: Sequence[Any], count: int, rest: Any) -> list[Any]:
@@ -106,9 +122,11 @@ def arguments(
     return (
         *filled_up(inputs, MOST_INPUTS, None),
         *filled_up(outputs, MOST_RESULTS, None),
+        None if total is None else total[0],
         len(steps),
         *([step[field] for step in whole] for field in range(5)),
         filled_up(results, MOST_RESULTS, 0),
         list(shape),
         filled_up([list(each) for each in strides], MOST_INPUTS, [0, 0, 0, 0]),
+        *((0, 1, 1.0) if total is None else total[1]),
     )

@@ -16,11 +16,14 @@ from types import MappingProxyType
 from ganengine.program import Call, Extent
 from ganengine.rewrite.dead import without_dead_calls
 from ganengine.rewrite.fuse import fused
+from ganengine.rewrite.share import shared
 
 Rewrite = Callable[[Sequence[Call], Sequence[Extent]], list[Call]]
 
 # In the order in which they are applied.
-REWRITES: Mapping[str, Rewrite] = MappingProxyType({"dead": without_dead_calls, "fuse": fused})
+REWRITES: Mapping[str, Rewrite] = MappingProxyType(
+    {"dead": without_dead_calls, "fuse": fused, "share": shared}
+)
 
 
 def rewritten(

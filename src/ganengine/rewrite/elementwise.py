@@ -1,4 +1,4 @@
-"""Elementwise calls by what they compute, and groups of them as one call."""
+"""Elementwise calls and sums of rows by what they compute, and groups of them as one call."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ganengine.kernels.elementwise_program import (
     MOST_RESULTS,
     MOST_STEPS,
     Step,
+    Total,
     arguments,
 )
 from ganengine.program import Call, Operand
@@ -22,6 +23,9 @@ Sizes = tuple[int, ...]
 
 # A single number computed again for each of so many elements costs less than a call for it.
 MOST_REPEATS = 1024
+# Elements of a row that is summed on the way; longer ones are for more threads than a block has.
+MOST_SUMMED = 16384
+_OPERANDS = MOST_INPUTS + MOST_RESULTS + 1  # of a program: the last is where sums go
 
 
 class Input(NamedTuple):
@@ -38,10 +42,11 @@ class Elementwise(NamedTuple):
     inputs: tuple[Input, ...]
     output: Operand
     shape: Sizes  # without sizes of 1
+    rows: int = 0  # if not 0: the output is ``step.scale`` times the sum of each of so many rows
 
     @property
     def elements(self) -> int:
-        """Elements of the output."""
+        """Elements of an input; of the output too, unless rows are summed."""
         return prod(self.shape)
 
 
@@ -82,11 +87,20 @@ def _backward(dy: Operand, y: Operand, dx: Operand, count: int, *how: Any) -> El
 
 def _program(*call: Any) -> Elementwise | None:
     """A program of one step without inputs: ``kernels.elementwise_program.filled``."""
-    *operands, steps, ops, _left, _right, _scale, shift, _results, shape, _strides = call
-    y = operands[MOST_INPUTS]
-    if any(operands[:MOST_INPUTS]) or steps != 1 or ops[0] != "number":
+    operands, (steps, ops, _, _, _, shift, _, shape, *_) = call[:_OPERANDS], call[_OPERANDS:]
+    y, total = operands[MOST_INPUTS], operands[-1]
+    if any(operands[:MOST_INPUTS]) or steps != 1 or ops[0] != "number" or total is not None:
         return None
     return _of(Step("number", shift=shift[0]), (), y, shape)
+
+
+def _sum(
+    x: Operand, y: Operand, outer: int, reduced: int, inner: int, scale: float
+) -> Elementwise | None:
+    if inner != 1 or reduced > MOST_SUMMED:
+        return None
+    part = _of(Step("sum", scale=scale), ((x, [1]),), y, [outer * reduced])
+    return None if part is None else part._replace(rows=outer)
 
 
 _PARSERS: dict[str, Callable[..., Elementwise | None]] = {
@@ -96,6 +110,7 @@ _PARSERS: dict[str, Callable[..., Elementwise | None]] = {
     "activation_forward": _activation,
     "activation_backward": _backward,
     "elementwise_program": _program,
+    "sum": _sum,
 }
 
 
@@ -138,12 +153,15 @@ def joined(
     steps: list[Step] = []
     made: dict[int, tuple[int, Operand]] = {}  # values by the address where a part left them
     results: dict[int, tuple[int, Operand]] = {}
+    total: tuple[Operand, Total] | None = None
     numbers: dict[float, int] = {}  # the values of steps that are one
     for part in parts:
         values: list[int] = []
         for operand, own_strides in part.inputs:
             strides = _over(shape, part, own_strides)
             if strides is None:
+                return None
+            if total is not None and overlap(operand.extent, total[0].extent):
                 return None
             known = made.get(operand.address)
             if known is not None and strides == _whole(known[1], shape):
@@ -161,6 +179,11 @@ def joined(
             if not any(_same(read, each) for each in inputs):
                 inputs.append(read)
             values.append(next(k for k, each in enumerate(inputs) if _same(read, each)))
+        if part.rows:
+            if total is not None or part.elements != count:
+                return None
+            total = part.output, Total(values[0], part.rows, part.step.scale)
+            continue
         left = values[0] if values else 0
         steps.append(part.step._replace(left=left, right=values[1] if len(values) > 1 else left))
         address, value = part.output.address, FIRST_STEP + len(steps) - 1
@@ -177,7 +200,13 @@ def joined(
             results[address] = value, part.output
     if len(inputs) > MOST_INPUTS or len(steps) > MOST_STEPS or len(results) > MOST_RESULTS:
         return None
-    for _, output in results.values():  # may lie where an input does, element for element
+    outputs = [output for _, output in results.values()]
+    if total is not None and any(
+        overlap(total[0].extent, each.extent)
+        for each in [*outputs, *(operand for operand, _ in inputs)]
+    ):
+        return None
+    for output in outputs:  # may lie where an input does, element for element
         for operand, strides in inputs:
             same = operand.address == output.address and strides == whole
             if not same and overlap(operand.extent, output.extent):
@@ -188,10 +217,11 @@ def joined(
         arguments(
             [operand for operand, _ in inputs],
             [[*(0 for _ in pad), *strides] for _, strides in inputs],
-            [output for _, output in results.values()],
+            outputs,
             [value for value, _ in results.values()],
             steps,
             [*pad, *shape],
+            total,
         ),
     )
 

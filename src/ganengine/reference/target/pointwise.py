@@ -100,9 +100,10 @@ def affine(
 
 
 def elementwise_program(*arguments: Any) -> None:
-    *arrays, steps, ops, left, right, scale, shift, results, shape, strides = arguments
+    *arrays, total, steps, ops, left, right, scale, shift, results, shape, strides = arguments[:-3]
+    summed, rows, total_scale = arguments[-3:]
     inputs, outputs = arrays[:_MOST_INPUTS], arrays[_MOST_INPUTS:]
-    xp = backend.xp(*(y for y in outputs if y is not None))
+    xp = backend.xp(*(y for y in (*outputs, total) if y is not None))
     views = [
         None
         if x is None
@@ -111,9 +112,13 @@ def elementwise_program(*arguments: Any) -> None:
     ]
     program = list(zip(ops, left, right, scale, shift, strict=True))[:steps]
     wanted = [(value, y) for value, y in zip(results, outputs, strict=True) if y is not None]
-    made = reference_program(xp, tuple(shape), views, program, [value for value, _ in wanted])
-    for (_, y), value in zip(wanted, made, strict=True):
+    values = [value for value, _ in wanted] + ([] if total is None else [summed])
+    made = reference_program(xp, tuple(shape), views, program, values)
+    for (_, y), value in zip(wanted, made, strict=False):
         y[...] = value.reshape(y.shape)
+    if total is not None:
+        sums = reference.sum(made[-1].reshape(rows, -1), axis=1)
+        total[...] = total_scale * sums.reshape(total.shape)
 
 
 def sum(x: Array, y: Array, outer: int, reduced: int, inner: int, scale: float) -> None:
