@@ -1,10 +1,11 @@
-"""Rewrites of captured programs: the same bits from fewer calls.
+"""Rewrites of captured programs: the same results from fewer calls.
 
 A rewrite is a function from a list of calls to another one. Each array that the program makes has
 addresses of its own at that time, so that the calls say which reads what; where the arrays lie in
 the end is decided afterwards (:mod:`ganengine.rewrite.plan`).
 
-``$GANENGINE_REWRITES`` chooses: ``none``, or names from :data:`REWRITES`, as in ``dead,fuse``.
+``$GANENGINE_REWRITES`` chooses: ``none``, ``exact`` for those that keep every bit, or names from
+:data:`REWRITES`, as in ``dead,fuse``. The others change the order of sums.
 """
 
 from __future__ import annotations
@@ -14,20 +15,32 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ganengine.program import Call, Extent
+from ganengine.rewrite.batch import batched
+from ganengine.rewrite.copies import without_copies
 from ganengine.rewrite.dead import without_dead_calls
 from ganengine.rewrite.fuse import fused
+from ganengine.rewrite.head import joined_heads
 from ganengine.rewrite.share import shared
 
-Rewrite = Callable[[Sequence[Call], Sequence[Extent]], list[Call]]
+# From calls and the program's own arrays, ascending, to which a rewrite may add some at the end.
+Rewrite = Callable[[Sequence[Call], list[Extent]], list[Call]]
 
 # In the order in which they are applied.
 REWRITES: Mapping[str, Rewrite] = MappingProxyType(
-    {"dead": without_dead_calls, "fuse": fused, "share": shared}
+    {
+        "dead": without_dead_calls,
+        "head": joined_heads,
+        "fuse": fused,
+        "copies": without_copies,
+        "share": shared,
+        "batch": batched,
+    }
 )
+EXACT = ("dead", "fuse", "copies", "share")
 
 
 def rewritten(
-    calls: Sequence[Call], arrays: Sequence[Extent], names: Iterable[str] | None = None
+    calls: Sequence[Call], arrays: list[Extent], names: Iterable[str] | None = None
 ) -> list[Call]:
     """The calls after the rewrites of these names; those that the environment chooses, if None.
 
@@ -49,4 +62,4 @@ def _chosen() -> tuple[str, ...]:
     text = os.environ.get("GANENGINE_REWRITES")
     if text is None:
         return tuple(REWRITES)
-    return () if text == "none" else tuple(text.split(","))
+    return {"none": (), "exact": EXACT}.get(text, tuple(text.split(",")))

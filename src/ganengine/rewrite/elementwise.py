@@ -154,10 +154,10 @@ def joined(
     made: dict[int, tuple[int, Operand]] = {}  # values by the address where a part left them
     results: dict[int, tuple[int, Operand]] = {}
     total: tuple[Operand, Total] | None = None
-    numbers: dict[float, int] = {}  # the values of steps that are one
+    numbers: dict[str, int] = {}  # the values of steps that are one; 0 and -0 are two
     for part in parts:
         values: list[int] = []
-        for operand, own_strides in part.inputs:
+        for operand, own_strides in _needed(part, number):
             strides = _over(shape, part, own_strides)
             if strides is None:
                 return None
@@ -170,10 +170,10 @@ def joined(
             if any(overlap(operand.extent, other.extent) for _, other in made.values()):
                 return None  # another view of what a part has made
             if (everywhere := number(operand)) is not None:
-                if everywhere not in numbers:
-                    numbers[everywhere] = FIRST_STEP + len(steps)
+                if (key := everywhere.hex()) not in numbers:
+                    numbers[key] = FIRST_STEP + len(steps)
                     steps.append(Step("number", shift=everywhere))
-                values.append(numbers[everywhere])
+                values.append(numbers[key])
                 continue
             read = Input(operand, strides)
             if not any(_same(read, each) for each in inputs):
@@ -184,9 +184,14 @@ def joined(
                 return None
             total = part.output, Total(values[0], part.rows, part.step.scale)
             continue
-        left = values[0] if values else 0
-        steps.append(part.step._replace(left=left, right=values[1] if len(values) > 1 else left))
-        address, value = part.output.address, FIRST_STEP + len(steps) - 1
+        if _is_copy(part, values):
+            value = values[0]
+        else:
+            left = values[0] if values else 0
+            right = values[1] if len(values) > 1 else left
+            steps.append(part.step._replace(left=left, right=right))
+            value = FIRST_STEP + len(steps) - 1
+        address = part.output.address
         if any(
             overlap(part.output.extent, other.extent) and part.output.extent != other.extent
             for _, other in made.values()
@@ -224,6 +229,19 @@ def joined(
             total,
         ),
     )
+
+
+def _needed(part: Elementwise, number: Callable[[Operand], float | None]) -> Sequence[Input]:
+    """What a part must read: of a product with 1 the other factor alone."""
+    if part.step.op != "multiply":
+        return part.inputs
+    others = [each for each in part.inputs if number(each.operand) != 1.0]
+    return others if len(others) == 1 else part.inputs
+
+
+def _is_copy(part: Elementwise, values: Sequence[int]) -> bool:
+    """Whether a part's result is the one value that it reads."""
+    return part.step.op == "copy" or (part.step.op == "multiply" and len(values) == 1)
 
 
 def _same(one: Input, other: Input) -> bool:

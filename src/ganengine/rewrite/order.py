@@ -17,6 +17,7 @@ class Order:
     """
 
     def __init__(self, calls: Sequence[Call], arrays: Sequence[Extent]):
+        self._calls = dict(enumerate(calls))
         self._before = _before(calls, arrays)
         self._group = list(range(len(calls)))
         self.members = {number: [number] for number in range(len(calls))}
@@ -29,11 +30,17 @@ class Order:
         """Whether no call outside has to come after one of two groups and before the other."""
         return not (self._leads(first, second) or self._leads(second, first))
 
-    def join(self, first: int, second: int) -> None:
-        """Make two groups one, which goes by the number of the first."""
+    def join(self, first: int, second: int, call: Call | None = None) -> None:
+        """Make two groups one, which goes by the number of the first; it is ``call`` then."""
+        if call is not None:
+            self._calls[first] = call
         for number in self.members[second]:
             self._group[number] = first
         self.members[first] = sorted(self.members[first] + self.members.pop(second))
+
+    def calls(self) -> list[Call]:
+        """What the groups are, in the order of :meth:`sorted`."""
+        return [self._calls[group] for group in self.sorted()]
 
     def sorted(self) -> list[int]:
         """The groups in an order that keeps what must be, and else follows their last calls."""

@@ -53,6 +53,8 @@ def _others(call: Call) -> list[Any]:
 
 def _read(each: Any, changed: Sequence[Extent]) -> Hashable:
     """What an argument is to a call; for an array also how often it has been changed till then."""
+    if isinstance(each, float):
+        return each.hex()  # 0 and -0 are equal numbers
     if isinstance(each, list):
         return tuple(_read(item, changed) for item in each)
     if isinstance(each, Operand):
