@@ -85,7 +85,9 @@ def test_each_layer_has_an_onnx_form() -> None:
 
 
 def test_each_layer_has_its_pytorch_names() -> None:
-    """They are compared with a network of PyTorch's in the tests of weights in and out."""
-    text = (TESTS / "io" / "test_state.py").read_text()
-    compared = {layer for layer in LAYERS if f"nn.{layer.__name__}(" in text}
+    """They are compared with a network of PyTorch's, where weights go in and out or beside it."""
+    files = (TESTS / "io" / "test_state.py", *(TESTS / "nn").glob("test_*.py"))
+    text = "\n".join(t for t in (file.read_text() for file in files) if "torch.nn." in t)
+    made = set(re.findall(r"(?<!torch\.)\bnn\.(\w+)\(", text))
+    compared = {layer for layer in LAYERS if layer.__name__ in made}
     assert compared | set(NO_PYTORCH_NAMES) | set(NO_LAYER) == LAYERS

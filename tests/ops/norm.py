@@ -37,6 +37,35 @@ def batch_norm_backward(a: Draw, *shape: int) -> Arguments:
     }
 
 
+def instance_norm(
+    a: Draw, batch: int = 2, features: int = 3, height: int = 4, width: int = 4
+) -> Arguments:
+    return {
+        "x": a(batch, features, height, width),
+        "weight": a(features),
+        "bias": a(features),
+        "eps": 1e-5,
+        "activation": "relu",
+        "slope": 0.2,
+    }
+
+
+def instance_norm_backward(
+    a: Draw, batch: int = 2, features: int = 3, height: int = 4, width: int = 4
+) -> Arguments:
+    shape = (batch, features, height, width)
+    return {
+        "dy": a(*shape),
+        "x": a(*shape),
+        "weight": a(features),
+        "saved": a.positive(2, batch, features),
+        "y": a(*shape),
+        "activation": "relu",
+        "slope": 0.2,
+        "out": (a(features), a(features)),
+    }
+
+
 def _shapes(rows: int, columns: int) -> list[Size]:
     return [(rows, columns), (rows // 29 + 1, 31, 19, 17)]
 
@@ -89,5 +118,35 @@ OPS = (
         terms=_terms,
         timed=({"activation": "linear", "y": None},),
         torch=_torch_backward,
+    ),
+    Op(
+        name="instance_norm",
+        arguments=instance_norm,
+        optional=("weight", "bias"),
+        sizes=lambda rows, columns: [(rows // 29 + 1, 31, 19, 17)],
+        variants=({"activation": "tanh"}, {"weight": None}, {"bias": None}),
+        terms=lambda batch, features, height, width: height * width,
+        step=((50, 8, 8, 8),),
+        large=((128, 64, 64, 64),),
+        timed=({"activation": "linear"},),
+        torch=lambda torch, *, x, weight, bias, **_: (
+            lambda: torch.nn.functional.instance_norm(x, weight=weight, bias=bias)
+        ),
+    ),
+    Op(
+        name="instance_norm_backward",
+        arguments=instance_norm_backward,
+        optional=("weight", "out"),
+        sometimes_optional=("y",),
+        sizes=lambda rows, columns: [(rows // 29 + 1, 31, 19, 17)],
+        variants=(
+            {"activation": "tanh"},
+            {"activation": "linear", "y": None, "weight": None},
+            {"accumulate": True},
+        ),
+        terms=lambda batch, features, height, width: batch * height * width,
+        step=((50, 8, 8, 8),),
+        large=((128, 64, 64, 64),),
+        timed=({"activation": "linear", "y": None},),
     ),
 )
