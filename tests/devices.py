@@ -60,6 +60,8 @@ class OnCuda:
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(self._room, name)
+        if inspect.ismodule(function):
+            return OnCuda(function)
         return _on_cuda(function) if inspect.isfunction(function) else function
 
 
@@ -71,7 +73,7 @@ def _on_cuda(function: Callable[..., Any]) -> Callable[..., Any]:
         places: dict[int, tuple[Array, Any]] = {}  # by the host array's identity
 
         def there(value: Any) -> Any:
-            if isinstance(value, tuple | list):
+            if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
                 return type(value)(map(there, value))
             if not isinstance(value, np.ndarray):
                 return value

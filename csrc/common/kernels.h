@@ -120,6 +120,23 @@
                                  float* dbeta,        /* [F] or null */                            \
                                  int64_t batch, int64_t features, int64_t spatial,                 \
                                  Activation activation, float slope, bool accumulate))             \
+    KERNEL(instance_norm_forward, (const float* x,       /* [B, F, S] */                           \
+                                   const float* weight,  /* [F] or null */                         \
+                                   const float* bias,    /* [F] or null */                         \
+                                   float* y,             /* [B, F, S] */                           \
+                                   float* saved,         /* [2, B, F]: mean, 1/std */              \
+                                   int64_t batch, int64_t features, int64_t spatial, float eps,    \
+                                   Activation activation, float slope))                            \
+    KERNEL(instance_norm_backward, (const float* dy,      /* [B, F, S] */                          \
+                                    const float* x,       /* [B, F, S] */                          \
+                                    const float* weight,  /* [F] or null */                        \
+                                    const float* saved,   /* [2, B, F] */                          \
+                                    const float* y,       /* [B, F, S], or null if linear */       \
+                                    float* dx,            /* [B, F, S] */                          \
+                                    float* dweight,       /* [F] or null */                        \
+                                    float* dbias,         /* [F] or null */                        \
+                                    int64_t batch, int64_t features, int64_t spatial,              \
+                                    Activation activation, float slope, bool accumulate))          \
     /* loss */                                                                                     \
     KERNEL(bce_with_logits, (const float* logits,   /* [count] */                                  \
                              const float* targets,  /* [count], or null: `target` for all */       \

@@ -1,6 +1,6 @@
 """Calls the kernels with hostile arguments, in processes of their own.
 
-Each call starts from arguments that the kernel takes (``valid_arguments.py``), of some sizes, and
+Each call starts from arguments that the kernel takes (``tests/ops``), of some sizes, and
 spoils none, one or a few. It must end in one of two ways:
 
 - arrays of a sensible shape come back, and nothing else was changed than what the kernel writes;
@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from attacks.spoil import Arguments, Memory, hostile_arguments
+from ops import OPS
 
 import ganengine
 from ganengine import kernels
@@ -36,16 +37,6 @@ _CALLS_OF_A_PROCESS = 2000
 _SECONDS = 60  # for one call, after which it is said to hang
 _ROOM = 2**30  # bytes that a process may take: a call that wants more finds no memory
 _FOLDERS = (Path(ganengine.__file__).parents[1], Path(__file__).parents[1])  # for PYTHONPATH
-
-# The arguments that each kernel changes; the others stay as they are.
-WRITTEN = {
-    "adam_step": ("param", "m", "v", "step"),
-    "advance": ("moves",),
-    "batch_norm": ("running_mean", "running_var"),
-    "ema_step": ("average",),
-    "record": ("history",),
-    "sgd_step": ("param", "velocity"),
-}
 
 Found = dict[str, Any]
 
@@ -151,7 +142,7 @@ def _call(kernel: str, arguments: Arguments, memory: Memory) -> str:
         if "no CUDA device can be used here" in str(error):
             return "no CUDA device"
         raise Fault(f"it raised {error!r}") from error
-    written = [arguments.get(name) for name in (*WRITTEN.get(kernel, ()), "out")]
+    written = [arguments.get(name) for name in (*OPS[kernel].written, "out")]
     if memory.changed(but=list(_arrays(written))):
         raise Fault("it changed an array that it should only read, or beyond the end of one")
     for array in _arrays(result):

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from attacks.memory import Memory
 from helpers import Array
-from valid_arguments import OTHERS, VALID, Arguments
+from ops import OPS, Arguments
+from ops.op import arrays, each_array
 
 from ganengine import kernels
 
 __all__ = ["Arguments", "Memory", "hostile_arguments"]
 
-KERNELS = {**VALID, **OTHERS}
 SIZES = (0, 1, 2, 3, 5, 7, 8, 16, 17, 33, 64, 65, 100)
 DTYPES = (
     *("float16", "float64", "complex64", "bool", "int8", "uint8", "int32", "int64", "uint64"),
@@ -64,8 +64,8 @@ class Odd(np.ndarray):
 
 def hostile_arguments(rng: np.random.Generator, memory: Memory) -> tuple[str, Arguments]:
     """A kernel and arguments for it, most of them spoiled somewhere; all arrays in ``memory``."""
-    kernel = str(rng.choice(sorted(KERNELS)))
-    arguments = KERNELS[kernel]()
+    kernel = str(rng.choice(sorted(OPS)))
+    arguments = OPS[kernel].valid()
     if rng.random() < 0.5:
         arguments = _resized(arguments, rng)
     arguments = _placed(arguments, memory)
@@ -76,7 +76,7 @@ def hostile_arguments(rng: np.random.Generator, memory: Memory) -> tuple[str, Ar
 
 def _resized(arguments: Arguments, rng: np.random.Generator) -> Arguments:
     """One size becomes another wherever it is, so that arrays may still fit together."""
-    sizes = sorted({size for array in arrays_in(arguments) for size in array.shape})
+    sizes = sorted({size for array in arrays(arguments) for size in array.shape})
     if not sizes:
         return arguments
     old, new = int(rng.choice(sizes)), int(rng.choice(SIZES))
@@ -85,28 +85,11 @@ def _resized(arguments: Arguments, rng: np.random.Generator) -> Arguments:
         shape = tuple(new if size == old else size for size in array.shape)
         return np.resize(array, shape) if array.size else np.zeros(shape, array.dtype)
 
-    return _each_array(arguments, resize)
+    return each_array(arguments, resize)
 
 
 def _placed(arguments: Arguments, memory: Memory) -> Arguments:
-    return _each_array(arguments, memory.place)
-
-
-def _each_array(value: Any, change: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return change(value)
-    if isinstance(value, dict):
-        return {name: _each_array(item, change) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(_each_array(item, change) for item in value)
-    return value
-
-
-def arrays_in(value: Any) -> list[Array]:
-    """All arrays among arguments."""
-    found: list[Array] = []
-    _each_array(value, found.append)
-    return found
+    return each_array(arguments, memory.place)
 
 
 def _spoil_one(kernel: str, arguments: Arguments, rng: np.random.Generator, memory: Memory) -> None:
@@ -120,7 +103,7 @@ def _spoil_one(kernel: str, arguments: Arguments, rng: np.random.Generator, memo
         # Arguments that are given are spoiled more often than others are added.
         name = _pick(rng, [*arguments, *arguments, *parameters])
         if name in arguments:
-            others = arrays_in({n: v for n, v in arguments.items() if n != name})
+            others = arrays({n: v for n, v in arguments.items() if n != name})
             arguments[name] = _spoiled(arguments[name], others, rng, memory)
         else:
             arguments[name] = _like_default(parameters[name].default, rng, memory)

@@ -9,6 +9,7 @@ import kernel_cases
 import pytest
 from conv_layers import LAYERS
 from kernel_cases import GROUPS, Bench
+from ops import OPS
 
 from ganengine import backend, kernels
 from ganengine.bench import peak
@@ -44,7 +45,6 @@ def test_the_kernels_of_a_step(script):
     assert result["settings"]["device"] == "cpu"
     assert result["limits"] == {"bytes_per_second": 1e10, "flops_per_second": 1e11}
     lines = {line["kernel"]: line for line in result["kernels"]}
-    assert len(lines) >= 18
     adam = lines["adam_step"]
     assert adam["bytes"] == 7 * 4 * 130_576
     assert adam["limit_microseconds"] == pytest.approx(adam["bytes"] / 1e10 * 1e6, rel=1e-3)
@@ -54,10 +54,10 @@ def test_the_kernels_of_a_step(script):
         assert "error" not in line
         ratio = line["limit_microseconds"] / line["microseconds"]
         assert line["fraction_of_limit"] == pytest.approx(ratio, rel=1e-2)
-        if package_version("torch"):
+        op = OPS.get(line["kernel"].partition(" ")[0])
+        if package_version("torch") and op and op.torch:
             assert line["torch_microseconds"] > 0
-            random = line["kernel"] in ("uniform", "normal", "dropout")
-            assert ("difference_from_torch" in line) != random
+            assert ("difference_from_torch" in line) != op.random
 
 
 def test_the_convolutions(script, monkeypatch):
@@ -80,7 +80,7 @@ def test_a_kernel_that_computes_something_else_gets_no_time(script, monkeypatch)
     right = kernels.sum
     monkeypatch.setattr(kernels, "sum", lambda x, **options: right(x, **options) * 2)
     with pytest.raises(SystemExit, match="1 kernels failed"):
-        script("--groups", "step", "--only", "sum_rows")
+        script("--groups", "step", "--only", "sum axis=0")
     (line,) = script.result["kernels"]
     assert line["error"].startswith("differs from PyTorch by 1.0e+00")
 
@@ -90,7 +90,7 @@ def test_every_group_has_cases():
     for group in GROUPS:
         assert list(bench.cases(group))
     (product,) = Bench("cuda", with_torch=False).cases("product")
-    assert product.args == (8192, 4096, 4096)
+    assert product.size == (8192, 4096, 4096)
 
 
 def test_time_per_call_does_not_depend_on_the_time_given(monkeypatch):

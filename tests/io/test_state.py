@@ -300,3 +300,12 @@ def test_an_unknown_layout(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="layout is 'keras'; it can be torch, ganengine"):
         save_state_dict(network(), tmp_path / "a.safetensors", layout="keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    one, twin = nn.Sequential(nn.Embedding(5, 3)), torch.nn.Sequential(torch.nn.Embedding(5, 3))
+    load_state_dict(one, twin.state_dict())
+    labels = np.array([4, 0, 4], "int32")
+    expected = twin(torch.from_numpy(labels)).detach().numpy()
+    np.testing.assert_array_equal(one.layers[0](labels).numpy(), expected)

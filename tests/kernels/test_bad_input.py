@@ -1,45 +1,31 @@
 """Bad input raises before anything runs, names the argument, and leaves every array as it was.
 
-Each test spoils one of the arguments that valid_arguments.py holds.
+Each test spoils one of the arguments that the kernel's description in tests/ops makes.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers import Array, draw
-from valid_arguments import CONVOLUTIONS, VALID, Arguments
+from ops import OPS, Arguments
+from ops.convolution import NAMES as CONVOLUTIONS
+from ops.op import arrays
 
 from ganengine import kernels
 
 pytestmark = pytest.mark.cpu_only
-# Tested with their own kernels.
-ELSEWHERE = {
-    *("advance", "concat", "dropout", "embedding", "embedding_backward", "gather"),
-    *("gather_shuffled", "narrow", "normal", "one_hot", "record", "shuffled_indices"),
-    *("take_shuffled", "uniform", "widen"),
-}
-
-# Whatever shape these have is right, as long as the others follow.
-FREE_SHAPE = {
-    *((name, "x") for name in ("activation", "affine", "mean", "sum", "unary")),
-    *((name, "x") for name in ("avg_pool2d", "max_pool2d", "pixel_shuffle", "pixel_unshuffle")),
-    *(("binary", name) for name in ("a", "b")),
-}
-
+VALID = {name: op.valid for name, op in OPS.items() if not op.own_bad_input}
+BACKWARDS = [name for name, valid in VALID.items() if isinstance(valid().get("out"), tuple)]
 WRITTEN = {
-    "adam_step": ("param", "m", "v", "step"),
-    "batch_norm": ("running_mean", "running_var"),
-    "ema_step": ("average",),
-    "sgd_step": ("param", "velocity"),
-    **dict.fromkeys(("affine", "binary", "dense", "unary", *CONVOLUTIONS), ("out",)),
+    name: [*OPS[name].written, *(["out"] if "out" in valid() and name not in BACKWARDS else [])]
+    for name, valid in VALID.items()
 }
-
-BACKWARDS = ("batch_norm_backward", "dense_backward", *(f"{c}_backward" for c in CONVOLUTIONS))
 
 # Numbers and names, and values that each must refuse.
 NUMBERS = {
@@ -65,17 +51,10 @@ def cases(choose: Callable[[str, str, Any], bool]) -> list[tuple[str, str]]:
     ]
 
 
-def arrays(arguments: Arguments) -> Iterator[Array]:
-    for value in arguments.values():
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, np.ndarray):
-                yield item
-
-
 def refuses(kernel: str, change: Arguments, error: type[Exception], message: str) -> None:
     """Check that the kernel raises for these changed arguments, and changes nothing."""
-    arguments = {**VALID[kernel](), **change}
-    held = list(arrays(arguments))
+    arguments = {**OPS[kernel].valid(), **change}
+    held = [array for array in arrays(arguments) if isinstance(array, np.ndarray)]
     before = [array.tobytes() for array in held]
     with pytest.raises(error, match=message):
         getattr(kernels, kernel)(**arguments)
@@ -86,13 +65,20 @@ def is_array(kernel: str, name: str, value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
-def test_every_kernel_is_here_or_elsewhere() -> None:
-    assert set(kernels.__all__) - ELSEWHERE == set(VALID)
+def test_every_kernel_is_described() -> None:
+    assert set(kernels.__all__) == set(OPS)
 
 
-@pytest.mark.parametrize("kernel", VALID)
+@pytest.mark.parametrize("kernel", OPS)
 def test_valid_arguments_are_taken(kernel: str) -> None:
-    getattr(kernels, kernel)(**VALID[kernel]())
+    OPS[kernel](kernels, OPS[kernel].valid())
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"), [(kernel, name) for kernel, op in OPS.items() for name in op.optional]
+)
+def test_optional_arrays_may_be_none(kernel: str, name: str) -> None:
+    OPS[kernel](kernels, OPS[kernel].valid(**{name: None}))
 
 
 @pytest.mark.parametrize(("kernel", "name"), cases(is_array))
@@ -106,17 +92,16 @@ def test_wrong_dtype(kernel: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kernel", "name"), cases(is_array))
 def test_no_array(kernel: str, name: str) -> None:
-    optional = name in ("gamma", "beta", "bias", "out") or (kernel, name) == ("ema_step", "step")
-    for value in ("text", [[1.0], [1.0, 2.0]], object(), *(() if optional else (None,))):
-        if not (kernel == "batch_norm_backward" and name == "y" and value is None):
-            refuses(kernel, {name: value}, TypeError, f"^{name} must be ")
+    refused = [] if name in (*OPS[kernel].optional, *OPS[kernel].sometimes_optional) else [None]
+    for value in ("text", [[1.0], [1.0, 2.0]], object(), *refused):
+        refuses(kernel, {name: value}, TypeError, f"^{name} must be ")
 
 
 @pytest.mark.parametrize(
     ("kernel", "name"),
     cases(
         lambda kernel, name, value: (
-            is_array(kernel, name, value) and (kernel, name) not in FREE_SHAPE
+            is_array(kernel, name, value) and name not in OPS[kernel].any_shape
         )
     ),
 )
@@ -295,21 +280,15 @@ def test_the_mean_of_nothing() -> None:
     refuses("mean", {"x": np.zeros((0, 2), "float32")}, ValueError, "^x has shape .*: no elements")
 
 
-FLAGS = {
-    "accumulate": BACKWARDS,
-    "need_dx": ("dense_backward", "conv2d_backward"),
-    "need_dweight": ("dense_backward", "conv_transpose2d_backward", "upsample_conv2d_backward"),
-    "training": ("batch_norm",),
-    "ceil_mode": ("max_pool2d", "max_pool2d_backward", "avg_pool2d", "avg_pool2d_backward"),
-    "count_include_pad": ("avg_pool2d", "avg_pool2d_backward"),
-    "keepdims": ("sum", "mean"),
-    "transpose_a": ("matmul",),
-}
+FLAGS = [
+    (kernel, name)
+    for kernel in OPS
+    for name, parameter in inspect.signature(getattr(kernels, kernel)).parameters.items()
+    if parameter.annotation == "bool"
+]
 
 
-@pytest.mark.parametrize(
-    ("kernel", "name"), [(kernel, name) for name, with_it in FLAGS.items() for kernel in with_it]
-)
+@pytest.mark.parametrize(("kernel", "name"), FLAGS)
 def test_flags(kernel: str, name: str) -> None:
     for value in (1, "yes", None, np.zeros(2)):
         refuses(kernel, {name: value}, TypeError, f"^{name} must be True or False, got ")

@@ -25,10 +25,6 @@ def test_every_kernel_agrees_with_the_reference_on_the_device() -> None:
     parity.compare(OnCuda(), 33, 65, judge=OnCuda(reference))
 
 
-def test_every_kernel_for_images_agrees_with_the_reference() -> None:
-    parity.compare(OnCuda(), which=parity.image_calls)
-
-
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_products_in_lower_precision(precision: str) -> None:
     native = backend.native("cuda")

@@ -7,13 +7,14 @@ import sys
 
 import numpy as np
 import pytest
+import random_draws
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_draws import SEEDS, assert_same_bits, chi_square_bound, draws
 
 from ganengine import _cpu, backend, kernels, reference
 from ganengine.reference.random import box_muller, logarithm, philox
 
-SEEDS = (0, 1, 2**32 - 1, 2**32, 0x9E3779B97F4A7C15, 2**64 - 1)
 OFFSETS = (0, 1, 2**32 - 2, 2**32 + 5, 2**63 - 1)
 
 # Counter, key and result: "philox4x32 10" of Random123's kat_vectors.
@@ -38,24 +39,6 @@ KNOWN_ANSWERS = [
 
 def words(text):
     return np.array([int(word, 16) for word in text.split()], "uint32")
-
-
-def assert_same_bits(actual, expected):
-    assert actual.dtype == expected.dtype
-    assert actual.shape == expected.shape
-    np.testing.assert_array_equal(actual.view("uint32"), expected.view("uint32"))
-
-
-def draws(room):
-    """Something of each random kernel, long enough for vectors, threads and an odd end."""
-    x = np.linspace(-3, 3, 9017, dtype="float32")
-    stream = {"seed": 2**40 + 3, "offset": 2**32 - 100}
-    return {
-        "uniform": room.uniform((9017,), -0.3, 0.9, **stream),
-        "normal": room.normal((9017,), **stream),
-        "dropout": room.dropout(x, 0.3, **stream),
-        "shuffled_indices": room.shuffled_indices(1000, 2500, seed=2**40 + 3, position=2**33 + 7),
-    }
 
 
 # Bits
@@ -113,7 +96,7 @@ def test_each_instruction_set_gives_the_same_bits(instruction_set, tmp_path):
         "import runpy, sys, numpy; from ganengine import kernels;"
         "numpy.savez(sys.argv[2], **runpy.run_path(sys.argv[1])['draws'](kernels))"
     )
-    command = [sys.executable, "-c", script, __file__, str(tmp_path / "draws.npz")]
+    command = [sys.executable, "-c", script, random_draws.__file__, str(tmp_path / "draws.npz")]
     environment = {**os.environ, "GANENGINE_CPU": instruction_set}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if "only baseline" in done.stderr or "no such instructions" in done.stderr:
@@ -178,11 +161,6 @@ def test_shapes(shape):
 
 
 # Laws
-
-
-def chi_square_bound(freedom):
-    """Far beyond what chance gives: some five standard deviations above the mean."""
-    return freedom + 5 * math.sqrt(2 * freedom)
 
 
 def test_uniform_is_flat():
@@ -281,75 +259,6 @@ def test_dropout_takes_strided_input():
     x = np.arange(600, dtype="float32").reshape(20, 30)
     expected = kernels.dropout(x.T[::2].copy(), 0.5, seed=1, offset=0)
     assert_same_bits(kernels.dropout(x.T[::2], 0.5, seed=1, offset=0), expected)
-
-
-# Shuffling
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 100, 1024, 1025, 55000, 60000])
-def test_each_epoch_visits_each_item_once(n):
-    epochs = kernels.shuffled_indices(n, 3 * n, seed=8, position=5 * n).reshape(3, n)
-    np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(n), (3, 1)))
-    if n >= 100:
-        assert abs(np.corrcoef(epochs)[np.triu_indices(3, 1)]).max() < 5 / math.sqrt(n)
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 100, 55000, 2**31])
-@pytest.mark.parametrize("position", [0, 1, 54_999, 2**31 + 3, 2**63 - 301])
-def test_indices_equal_the_reference(n, position):
-    for seed, count in zip(SEEDS, (300, 0, 1, 300, 300, 300), strict=True):
-        actual = kernels.shuffled_indices(n, count, seed=seed, position=position)
-        expected = reference.shuffled_indices(n, count, seed=seed, position=position)
-        assert_same_bits(actual, expected)
-
-
-def test_a_position_is_a_place_in_one_sequence():
-    whole = kernels.shuffled_indices(100, 1000, seed=2, position=0)
-    assert_same_bits(kernels.shuffled_indices(100, 77, seed=2, position=350), whole[350:427])
-    counter = np.array([300], "int64")
-    for room in (kernels, reference):
-        assert_same_bits(
-            room.shuffled_indices(100, 77, seed=2, position=(counter, 50)), whole[350:427]
-        )
-    assert counter[0] == 300
-    assert not np.array_equal(kernels.shuffled_indices(100, 1000, seed=3, position=0), whole)
-
-
-def test_a_position_off_the_end_still_gives_indices_in_range():
-    indices = kernels.shuffled_indices(1000, 3000, seed=2, position=(np.array([-1500]), 0))
-    assert indices.min() >= 0
-    assert indices.max() < 1000
-
-
-@pytest.mark.parametrize(("n", "epochs"), [(2, 8000), (3, 8000), (7, 8000), (100, 2000)])
-def test_each_item_is_as_likely_at_each_place(n, epochs):
-    order = kernels.shuffled_indices(n, n * epochs, seed=1, position=0).reshape(epochs, n)
-    found = np.array([np.bincount(order[:, slot], minlength=n) for slot in range(n)])
-    expected = epochs / n
-    chi_square = ((found - expected) ** 2 / expected).sum()
-    # Rows and columns sum to `epochs`: (n - 1)^2 counts are free, each of variance n / (n - 1).
-    assert chi_square * (n - 1) / n < chi_square_bound((n - 1) ** 2)
-
-
-def test_every_order_of_three_is_as_likely():
-    epochs = 12_000
-    order = kernels.shuffled_indices(3, 3 * epochs, seed=6, position=0).reshape(epochs, 3)
-    found = np.unique(order @ [9, 3, 1], return_counts=True)[1]
-    assert found.size == 6
-    expected = epochs / 6
-    assert ((found - expected) ** 2 / expected).sum() < chi_square_bound(5)
-
-
-@pytest.mark.parametrize("n", [1000, 55000])
-def test_neighbours_in_the_sequence_are_unrelated(n):
-    order = kernels.shuffled_indices(n, 20 * n, seed=7, position=0).reshape(20, n).astype("int64")
-    for lag in (1, 2, 16, n // 2):
-        step = (order[:, lag:] - order[:, :-lag]) % n
-        found = np.histogram(step, 50, (0, n))[0]
-        expected = np.diff(np.ceil(np.linspace(0, n, 51))) / n * step.size
-        assert ((found - expected) ** 2 / expected).sum() < chi_square_bound(49)
-        correlation = np.corrcoef(order[:, :-lag].ravel(), order[:, lag:].ravel())[0, 1]
-        assert abs(correlation) < 5 / math.sqrt(step.size)
 
 
 # Bad input

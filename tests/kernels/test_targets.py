@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import parity
 import pytest
@@ -55,27 +54,13 @@ def test_unknown_instruction_set_is_refused() -> None:
     assert "it can be baseline, avx2 or avx512" in result.stderr
 
 
-def test_parity_calls_every_kernel() -> None:
-    called = set()
-
-    class Room:
-        def __getattr__(self, name: str) -> Any:
-            called.add(name)
-            return getattr(kernels, name)
-
-    for calls in (parity.calls, parity.image_calls):
-        for _ in calls(Room(), "float32", 3, 5):
-            pass
-    assert called == set(kernels.__all__)
-
-
 @kernels_only
 @pytest.mark.usefixtures("restored_threads")
 def test_same_bits_for_any_number_of_threads() -> None:
     def bits(threads: int) -> list[tuple[str, list[bytes]]]:
         _cpu.set_thread_count(threads)
-        results = [*parity.calls(kernels, "float32"), *parity.image_calls(kernels, "float32")]
-        return [(name, [array.tobytes() for array in arrays]) for name, _, arrays in results]
+        results = parity.calls(kernels, "float32")
+        return [(words, [array.tobytes() for array in arrays]) for _, words, _, arrays in results]
 
     alone = bits(1)
     for threads in (2, 3, 7):

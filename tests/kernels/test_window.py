@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import draw
-from valid_arguments import CONVOLUTIONS
+from ops.convolution import NAMES as CONVOLUTIONS
 
 from ganengine import kernels
 

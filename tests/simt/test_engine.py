@@ -100,8 +100,6 @@ def test_every_kernel_takes_cupy_arrays(on_cuda: ModuleType, cuda: ModuleType) -
     for precision in ("fp32", "tf32"):
         cuda.set_precision(precision)
         parity.compare(OnCuda(), 33, 70, precision=precision)
-    cuda.set_precision("fp32")
-    parity.compare(OnCuda(), 33, 70, which=parity.image_calls)
 
 
 def test_the_reference_takes_cupy_arrays(on_cuda: ModuleType) -> None:

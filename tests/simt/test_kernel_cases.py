@@ -10,14 +10,14 @@ from kernel_cases import Bench
 
 from ganengine import backend, capture
 
-CASES = list(Bench("cpu", with_torch=False).cases("step"))
+NAMES = [planned.name for planned in Bench("cpu", with_torch=False).cases("step")]
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda i: CASES[i].func.__name__)
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_a_case_on_cuda(on_cuda: ModuleType, cuda: ModuleType, number: int) -> None:
     cuda.set_precision("fp32")
-    case = list(Bench("cuda", with_torch=False).cases("step"))[number]()
-    twin = list(Bench("cpu", with_torch=False).cases("step"))[number]()
+    case = list(Bench("cuda", with_torch=False).cases("step"))[number].make()
+    twin = list(Bench("cpu", with_torch=False).cases("step"))[number].make()
     for ours, theirs in zip(case.ours(), twin.ours(), strict=True):
         ours = backend.to_device(ours, "cpu").astype("float64")
         scale = np.abs(theirs).max(initial=1e-30)

@@ -18,6 +18,7 @@ from ganengine.nn import (
     Dense,
     Dropout,
     Flatten,
+    InstanceNorm2d,
     JoinCondition,
     MaxPool2d,
     Module,
@@ -42,6 +43,14 @@ def _batch_norm(graph: Graph, layer: BatchNorm, at: Site) -> str:
     }
     names = [graph.constant(name, value) for name, value in statistics.items()]
     y = graph.add("BatchNormalization", at.x, *names, epsilon=layer.eps)
+    return graph.activation(y, layer.activation, layer.slope)
+
+
+def _instance_norm(graph: Graph, layer: InstanceNorm2d, at: Site) -> str:
+    ones, zeros = np.ones(layer.features, "float32"), np.zeros(layer.features, "float32")
+    weight = graph.constant("weight", ones if layer.weight is None else layer.weight)
+    bias = graph.constant("bias", zeros if layer.bias is None else layer.bias)
+    y = graph.add("InstanceNormalization", at.x, weight, bias, epsilon=layer.eps)
     return graph.activation(y, layer.activation, layer.slope)
 
 
@@ -164,6 +173,7 @@ def _weights(graph: Graph, layer: Any) -> list[str]:
 FORMS: dict[type[Module], Form] = {
     Dense: _dense,
     BatchNorm: _batch_norm,
+    InstanceNorm2d: _instance_norm,
     Activation: _activation,
     Dropout: _dropout,
     Conv2d: _conv2d,

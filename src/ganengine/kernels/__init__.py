@@ -10,6 +10,7 @@ from ganengine.kernels.data import advance, gather, gather_shuffled, record, tak
 from ganengine.kernels.dense import dense, dense_backward, matmul
 from ganengine.kernels.elementwise import affine, binary, mean, sum, unary
 from ganengine.kernels.embedding import embedding, embedding_backward, one_hot
+from ganengine.kernels.instance_norm import instance_norm, instance_norm_backward
 from ganengine.kernels.layout import (
     append_planes,
     concat,
@@ -52,6 +53,8 @@ __all__ = [
     "embedding_backward",
     "gather",
     "gather_shuffled",
+    "instance_norm",
+    "instance_norm_backward",
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",

@@ -4,7 +4,7 @@ from ganengine.nn import functional, init
 from ganengine.nn.condition import JoinCondition
 from ganengine.nn.conv import Conv2d, ConvTranspose2d, UpsampleConv2d
 from ganengine.nn.embedding import Embedding
-from ganengine.nn.layers import Activation, BatchNorm, Dense, Dropout, Sequential
+from ganengine.nn.layers import Activation, BatchNorm, Dense, Dropout, InstanceNorm2d, Sequential
 from ganengine.nn.maxout import Maxout
 from ganengine.nn.module import Module, evaluating
 from ganengine.nn.shape import AvgPool2d, Flatten, MaxPool2d, PixelShuffle, Reshape
@@ -19,6 +19,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "InstanceNorm2d",
     "JoinCondition",
     "MaxPool2d",
     "Maxout",

@@ -135,6 +135,64 @@ class BatchNorm(Module):
         return f"BatchNorm({self.features}, activation={self.activation!r})"
 
 
+class InstanceNorm2d(Module):
+    """Normalisation of each channel of each image, then an activation, in one fused kernel.
+
+    ``y = f((x - mean) / sqrt(var + eps) weight + bias)`` with the statistics of an image's pixels
+    (Ulyanov, Vedaldi and Lempitsky 2016), in training and in evaluation alike.
+
+    Args:
+        features: C.
+        eps: added to the variance, above 0.
+        affine: True gives it a weight, at first 1, and a bias, at first 0.
+        activation, slope: f.
+
+    Shapes: (N, C, H, W) -> (N, C, H, W); ``weight`` and ``bias`` (C,).
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import Tensor, nn
+        >>> x = np.arange(8, dtype="float32").reshape(1, 2, 2, 2)
+        >>> nn.InstanceNorm2d(2)(Tensor(x)).numpy().mean(axis=(2, 3))
+        array([[0., 0.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        eps: float = 1e-5,
+        affine: bool = False,
+        activation: str = "linear",
+        slope: float = 0.2,
+    ):
+        self.features = check.integer("features", features, low=1)
+        self.eps = check.number("eps", eps, low=0.0, open_low=True)
+        check.flags(affine=affine)
+        check.activation(activation, slope)
+        self.activation = activation
+        self.slope = slope
+        self.weight = self.bias = None
+        if affine:
+            self.weight = Tensor(np.ones(features, "float32"), requires_grad=True)
+            self.bias = Tensor(np.zeros(features, "float32"), requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != self.features:
+            raise ValueError(f"x must have shape (N, {self.features}, H, W), got {x.shape}")
+        return functional.instance_norm(
+            x,
+            self.weight,
+            self.bias,
+            eps=self.eps,
+            activation=self.activation,
+            slope=self.slope,
+        )
+
+    def __repr__(self) -> str:
+        return f"InstanceNorm2d({self.features}, activation={self.activation!r})"
+
+
 class Dropout(Module):
     """Zeroes each element with probability ``rate`` while training (Srivastava et al. 2014).
 

@@ -11,6 +11,7 @@ from ganengine.reference.data import advance, gather, gather_shuffled, record, t
 from ganengine.reference.dense import dense, dense_backward, matmul
 from ganengine.reference.elementwise import affine, binary, mean, sum, unary
 from ganengine.reference.embedding import embedding, embedding_backward, one_hot
+from ganengine.reference.instance_norm import instance_norm, instance_norm_backward
 from ganengine.reference.layout import (
     append_planes,
     concat,
@@ -58,6 +59,8 @@ __all__ = [
     "embedding_backward",
     "gather",
     "gather_shuffled",
+    "instance_norm",
+    "instance_norm_backward",
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",

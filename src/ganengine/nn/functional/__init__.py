@@ -11,7 +11,7 @@ from ganengine.nn.functional.layout import (
     widen,
 )
 from ganengine.nn.functional.loss import bce_with_logits, dense_bce_with_logits
-from ganengine.nn.functional.norm import batch_norm
+from ganengine.nn.functional.norm import batch_norm, instance_norm
 from ganengine.nn.functional.pool import avg_pool2d, max_pool2d
 from ganengine.nn.functional.product import conv2d, conv_transpose2d, dense, upsample_conv2d
 from ganengine.nn.functional.random import dropout
@@ -30,6 +30,7 @@ __all__ = [
     "dense_bce_with_logits",
     "dropout",
     "embedding",
+    "instance_norm",
     "max_pool2d",
     "narrow",
     "one_hot",

@@ -83,6 +83,53 @@ def batch_norm_backward(
     )
 
 
+def instance_norm_forward(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    y: Array,
+    saved: Array,
+    batch: int,
+    features: int,
+    spatial: int,
+    eps: float,
+    activation: str,
+    slope: float,
+) -> None:
+    y[...], saved[...] = reference.instance_norm(
+        x, weight, bias, eps=eps, activation=activation, slope=slope
+    )
+
+
+def instance_norm_backward(
+    dy: Array,
+    x: Array,
+    weight: Array | None,
+    saved: Array,
+    y: Array | None,
+    dx: Array,
+    dweight: Array,
+    dbias: Array,
+    batch: int,
+    features: int,
+    spatial: int,
+    activation: str,
+    slope: float,
+    accumulate: bool,
+) -> None:
+    dx[...], _, _ = reference.instance_norm_backward(
+        dy,
+        x,
+        weight,
+        saved,
+        y=y,
+        activation=activation,
+        slope=slope,
+        out=(dweight, dbias),
+        accumulate=accumulate,
+    )
+
+
 def unary(op: str, x: Array, y: Array, shape: _Sizes, x_strides: _Sizes) -> None:
     reference.unary(op, x, out=y)
 
