@@ -64,6 +64,13 @@ def test_training_images_are_copies(evaluator) -> None:
     assert found.floor["copies"] < 0.1
 
 
+def test_copies_have_no_floor_without_further_training_images(judge, tmp_path) -> None:
+    found = Evaluator(TRAIN.first(100), TEST.first(100), judge, cache=tmp_path).evaluate(GOOD)
+    assert found.images == 100
+    assert found.measures.keys() - found.floor.keys() == {"copies"}
+    assert found.measures["copies"] < 0.1
+
+
 def test_the_distances_alone(evaluator, judge) -> None:
     found = evaluator.distances(GOOD)
     assert tuple(found) == DISTANCES
@@ -88,9 +95,10 @@ def test_labels_that_were_asked_for(evaluator) -> None:
     np.testing.assert_array_equal(evaluator.asked(20), TEST.labels[:20])
 
 
-def test_the_floor_is_kept(evaluator, judge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_floor_is_kept(judge, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator = Evaluator(TRAIN, TEST, judge, cache=tmp_path)
     expected = evaluator.evaluate(GOOD)
-    again = Evaluator(TRAIN, TEST, judge, cache=evaluator._cache)
+    again = Evaluator(TRAIN, TEST, judge, cache=tmp_path)
     seen: list[int] = []
     look = judge.look
     monkeypatch.setattr(judge, "look", lambda images: seen.append(len(images)) or look(images))
@@ -98,6 +106,10 @@ def test_the_floor_is_kept(evaluator, judge, monkeypatch: pytest.MonkeyPatch) ->
     assert seen == [300]  # the samples, and no training images
     assert found.floor == expected.floor
     assert found.measures == expected.measures
+    (path,) = evaluator._cache.glob("floor-*")
+    path.write_bytes(b"damaged")
+    assert Evaluator(TRAIN, TEST, judge, cache=evaluator._cache).evaluate(GOOD) is not None
+    assert path.stat().st_size > 1000  # found anew
     other = Evaluator(TRAIN.first(800), TEST, judge, cache=evaluator._cache)
     assert other.evaluate(GOOD).floor != expected.floor
 

@@ -9,8 +9,10 @@ import pytest
 
 from ganengine.metrics import (
     copied,
+    copy_limit,
     density_coverage,
     nearest,
+    neighbourhood,
     neighbours,
     precision_recall,
     realism,
@@ -63,6 +65,14 @@ def test_the_published_sanity_values() -> None:
     assert found.coverage == pytest.approx(0.974, abs=0.01)
 
 
+@pytest.mark.parametrize(("k", "wide"), [(3, 5), (4, 2)])
+def test_all_at_once_are_the_same_as_each_alone(k: int, wide: int) -> None:
+    found = neighbourhood(REAL, FAKE, k, wide)
+    assert found.precision_recall == precision_recall(REAL, FAKE, k)
+    assert found.density_coverage == density_coverage(REAL, FAKE, wide)
+    np.testing.assert_array_equal(found.realism, realism(REAL, FAKE, k))
+
+
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = precision_recall(REAL, FAKE), density_coverage(REAL, FAKE)
     rows, gaps = nearest(FAKE, REAL)
@@ -102,8 +112,10 @@ def test_the_nearest_and_copies() -> None:
     np.testing.assert_allclose(gaps, apart.min(axis=1))
     assert (nearest(train[7:9], train).distances == 0).all()
     unseen, learned = RNG.random((300, 30)), train[:300] + 1e-3
-    assert copied(unseen, train, held_out) < 0.05
-    assert copied(np.concatenate([unseen, learned]), train, held_out) == pytest.approx(0.5, abs=0.1)
+    limit = copy_limit(train, held_out)
+    assert limit == pytest.approx(np.quantile(apart.min(axis=1), 0.01))
+    assert copied(unseen, train, limit) < 0.05
+    assert copied(np.concatenate([unseen, learned]), train, limit) == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("measure", [precision_recall, density_coverage, realism])
@@ -127,6 +139,6 @@ def test_bad_features(measure, real, fake, k, error, message) -> None:
 
 def test_bad_copies() -> None:
     with pytest.raises(ValueError, match="share is 2"):
-        copied(FAKE, REAL, REAL, share=2)
+        copy_limit(FAKE, REAL, share=2)
     with pytest.raises(ValueError, match="train must have shape"):
         nearest(FAKE, REAL[:0])

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from ganengine.metrics.frechet import frechet_distance
 from ganengine.metrics.judge import Judge, Opinion, Progress, judge_for
 from ganengine.metrics.kernel_distance import kernel_distance
 from ganengine.metrics.labels import class_shares, label_accuracy, modes_and_kl, total_variation
-from ganengine.metrics.neighbours import copied, density_coverage, precision_recall, realism
+from ganengine.metrics.neighbours import copied, copy_limit, neighbourhood
 from ganengine.metrics.parzen import parzen_log_likelihood
 from ganengine.metrics.stacked import StackedJudge, stacked_judge_for
 
@@ -63,7 +63,8 @@ class Evaluation:
     """What was found of ``images`` samples.
 
     ``measures`` and ``floor`` have the same names, but for ``label_accuracy``, which only samples
-    of a conditional GAN have. ``realism`` is that of each sample, float32 (N,).
+    of a conditional GAN have, and ``copies``, whose floor needs more training images than samples.
+    ``realism`` is that of each sample, float32 (N,).
     """
 
     images: int
@@ -85,6 +86,14 @@ def looker_for(
     make: Any = stacked_judge_for if train.name == "stacked-mnist" else judge_for
     found: Judge | StackedJudge = make(train, cache=cache, progress=progress)
     return found
+
+
+class _Floor(NamedTuple):
+    """What only depends on real images: measures, training images' features, a copy's distance."""
+
+    measures: Measures
+    train: Singles
+    copy_limit: float
 
 
 class Evaluator:
@@ -132,7 +141,7 @@ class Evaluator:
         self._cache = cache_dir() if cache is None else cache
         self._rows = np.sort(_drawn(len(test), self.count))
         self._real = looker.look(test.images[self._rows])
-        self._floors: dict[int, tuple[Measures, Singles]] = {}
+        self._floors: dict[int, _Floor] = {}
 
     @property
     def accuracy(self) -> float | None:
@@ -155,7 +164,7 @@ class Evaluator:
             ValueError: The images have another shape.
         """
         images = self._fitted(images)
-        return self._distances(self.looker.look(images))
+        return self._distances(self.looker.look(images))[0]
 
     def evaluate(self, images: Array, asked: Labels | None = None) -> Evaluation:
         """All measures of samples, and their floor.
@@ -169,14 +178,13 @@ class Evaluator:
             ValueError: The images have another shape, or there are fewer than 10.
         """
         images = self._fitted(images)
-        floor, seen_train = self._floor(len(images))
+        floor = self._floor(len(images))
         opinion = self.looker.look(images)
-        measures = self._measures(images, opinion, seen_train)
-        floor = {name: floor[name] for name in measures}
+        measures, found = self._measures(images, opinion, floor.train, floor.copy_limit)
+        beside = {name: floor.measures[name] for name in measures if name in floor.measures}
         if asked is not None and self._reads_classes:
             measures["label_accuracy"] = label_accuracy(opinion.labels, asked[: len(images)])
-        real = self._real.features[: len(images)]
-        return Evaluation(len(images), measures, floor, realism(real, opinion.features))
+        return Evaluation(len(images), measures, beside, found)
 
     @property
     def _reads_classes(self) -> bool:
@@ -197,22 +205,26 @@ class Evaluator:
         middle = images[:, :, above : above + wanted[1], left : left + wanted[2]]
         return np.ascontiguousarray(middle[: self.count])
 
-    def _distances(self, opinion: Opinion) -> Measures:
-        """Of as many real images: with more of them, other numbers would come out."""
+    def _distances(self, opinion: Opinion) -> tuple[Measures, Singles]:
+        """To as many real images: to more of them, others would come out. And the realism."""
         real = self._real.features[: len(opinion.features)]
         fake = opinion.features
-        found = {
+        found = neighbourhood(real, fake)
+        measures = {
             "frechet_distance": frechet_distance(real, fake),
             "kernel_distance": kernel_distance(real, fake),
-            **precision_recall(real, fake)._asdict(),
-            **density_coverage(real, fake, k=min(5, len(real) - 1))._asdict(),
+            **found.precision_recall._asdict(),
+            **found.density_coverage._asdict(),
         }
-        return {name: found[name] for name in DISTANCES}
+        return {name: measures[name] for name in DISTANCES}, found.realism
 
-    def _measures(self, images: Array, opinion: Opinion, seen_train: Singles) -> Measures:
-        found = self._distances(opinion)
+    def _measures(
+        self, images: Array, opinion: Opinion, train: Singles, limit: float
+    ) -> tuple[Measures, Singles]:
+        """Of samples; copies of what has the features ``train``. And the realism."""
+        found, realism = self._distances(opinion)
         real = Opinion(*(each[: len(images)] for each in self._real))
-        found["copies"] = copied(opinion.features, seen_train, real.features)
+        found["copies"] = copied(opinion.features, train, limit)
         if self._reads_classes:
             shares, expected = (
                 class_shares(each.labels, self.looker.classes) for each in (opinion, real)
@@ -230,39 +242,56 @@ class Evaluator:
                 for each in (images, self.test.images[self._rows][: len(images)], validation)
             ]
             found["parzen_log_likelihood"] = parzen_log_likelihood(*flat).log_likelihood
-        return found
+        return found, realism
 
-    def _floor(self, count: int) -> tuple[Measures, Singles]:
-        """The measures of real training images, and features of all of them: kept on disk."""
-        if count in self._floors:
-            return self._floors[count]
-        key = json.dumps([_FORMAT, count, self.count, self.looker.sha256])
-        digest = hashlib.sha256(key.encode())
-        for dataset in (self.train, self.test):
-            digest.update(dataset.digest().encode())
-        path = self._cache / f"floor-{digest.hexdigest()[:16]}.safetensors"
-        if path.exists():
-            kept = checkpoint.load(path)
-            seen_train = np.asarray(kept.arrays["features"])
-            floor = {name: float(value) for name, value in kept.metadata["floor"].items()}
-        else:
-            order = _drawn(len(self.train), len(self.train))
-            chosen = self.train.images[order[:count]]
-            others = self.train.images[order[count:][:_MOST_TRAIN]]
-            opinion = self.looker.look(chosen)
-            # The chosen are all copies of themselves: among the others they have to be looked for.
-            apart = self.looker.look(others).features if len(others) else opinion.features
-            floor = self._measures(chosen, opinion, apart)
-            seen_train = np.concatenate([opinion.features, apart])[:_MOST_TRAIN]
-            self._cache.mkdir(parents=True, exist_ok=True)
-            checkpoint.save(path, {"features": seen_train}, {"floor": floor})
-        self._floors[count] = floor, seen_train
+    def _floor(self, count: int) -> _Floor:
+        """That of so many samples: from the cache, or found now."""
+        if count not in self._floors:
+            key = json.dumps([_FORMAT, count, self.count, self.looker.sha256])
+            digest = hashlib.sha256(key.encode())
+            for dataset in (self.train, self.test):
+                digest.update(dataset.digest().encode())
+            path = self._cache / f"floor-{digest.hexdigest()[:16]}.safetensors"
+            found = _load_floor(path)
+            if found is None:
+                found = self._new_floor(count)
+                self._cache.mkdir(parents=True, exist_ok=True)
+                metadata = {"measures": found.measures, "copy_limit": found.copy_limit}
+                checkpoint.save(path, {"train": found.train}, metadata)
+            self._floors[count] = found
         return self._floors[count]
+
+    def _new_floor(self, count: int) -> _Floor:
+        order = _drawn(len(self.train), len(self.train))
+        chosen, others = (
+            self.train.images[rows] for rows in (order[:count], order[count:][:_MOST_TRAIN])
+        )
+        opinion = self.looker.look(chosen)
+        real = self._real.features[:count]
+        # The chosen are copies of themselves: theirs have to be looked for among the others.
+        apart = self.looker.look(others).features if len(others) else opinion.features
+        measures, _ = self._measures(chosen, opinion, apart, copy_limit(apart, real))
+        if not len(others):
+            del measures["copies"]
+        train = np.concatenate([opinion.features, apart[: len(others)]])[:_MOST_TRAIN]
+        return _Floor(measures, train, copy_limit(train, real))
 
     def _spare(self, count: int) -> NDArray[np.uint8]:
         """Training images that are not among those of the floor."""
         order = _drawn(len(self.train), len(self.train))
         return self.train.images[order[count : count + _VALIDATION]]
+
+
+def _load_floor(path: Path) -> _Floor | None:
+    """What was kept, or None where there is nothing, or a damaged file: it is found anew then."""
+    try:
+        kept = checkpoint.load(path) if path.exists() else None
+        if kept is None:
+            return None
+        measures = {name: float(value) for name, value in kept.entry("measures", dict).items()}
+        return _Floor(measures, np.asarray(kept.arrays["train"]), kept.entry("copy_limit", float))
+    except (checkpoint.CheckpointError, KeyError, TypeError):
+        return None
 
 
 def as_json(evaluation: Evaluation) -> Mapping[str, Any]:
