@@ -31,7 +31,6 @@ from ganengine.metrics import (
     Judge,
     Opinion,
     class_shares,
-    fit_gaussian,
     frechet_distance,
     judge_for,
     label_accuracy,
@@ -57,7 +56,7 @@ class Court:
         print(f"judge: {self.accuracy:.2%} of the test images right", flush=True)
         if self.accuracy < WANTED_ACCURACY:
             sys.exit(f"a judge below {WANTED_ACCURACY:.0%} is none")
-        self.features = fit_gaussian(seen.features)
+        self.features = seen.features
         self.shares = class_shares(seen.labels, 10)
         self.real_test_images = self._verdict(seen)
         some = np.random.default_rng(0).permutation(len(self.train))[:count]
@@ -66,7 +65,7 @@ class Court:
     def verdict(self, images: Any, asked: Any = None) -> dict[str, Any]:
         """What the judge says of samples, and how far they are from the test images."""
         opinion = self.judge.look(images)
-        distance = frechet_distance(fit_gaussian(opinion.features), self.features)
+        distance = frechet_distance(self.features, opinion.features)
         found = {"frechet_distance": round(distance, 3), **self._verdict(opinion)}
         if asked is not None:
             found["label_accuracy"] = round(label_accuracy(opinion.labels, asked), 4)

@@ -99,7 +99,7 @@ def test_trouble_is_told_once(clock) -> None:
         log.trained(trainer(step), history(1))
         screen.file = io.StringIO()
         log.examined(trainer(step), verdict, None)
-        log.saved(trainer(step), None)
+        log.saved(trainer(step), None, best=verdict.ok)
         expected = {
             2: "Step 2: this training is in trouble.\n"
             "  it has [collapsed]\n"

@@ -185,7 +185,7 @@ class Notes(Watcher):
     def examined(self, trainer: Trainer, verdict: health.Health, samples: Path | None) -> None:
         self.heard.append((trainer.step, verdict.ok, samples and samples.name))
 
-    def saved(self, trainer: Trainer, path: Path) -> None:
+    def saved(self, trainer: Trainer, path: Path, best: bool) -> None:
         self.heard.append(path.name)
 
 

@@ -11,7 +11,7 @@ from ganengine.io import CheckpointError, Checkpoints
 def save(checkpoints: Checkpoints, *steps: int, healthy: bool = True) -> None:
     for step in steps:
         arrays = {"weight": np.full(4, step, np.float32)}
-        checkpoints.save(step, arrays, {"step": step}, healthy=healthy)
+        checkpoints.save(step, arrays, {"step": step}, best=healthy)
 
 
 def names(checkpoints: Checkpoints) -> list[str]:
@@ -127,7 +127,7 @@ def test_going_back_to_the_best_forgets_what_came_later(checkpoints) -> None:
 
 def test_the_problems_of_the_latest_are_told(checkpoints) -> None:
     save(checkpoints, 10)
-    checkpoints.save(20, {}, {"problems": ["the loss is NaN"]}, healthy=False)
+    checkpoints.save(20, {}, {"problems": ["the loss is NaN"]}, best=False)
     assert checkpoints.latest().problems == ["the loss is NaN"]
     assert checkpoints.best().problems == []
 

@@ -28,7 +28,7 @@ def arrays(step):
 
 
 def save(step, healthy=True):
-    Run.open(folder).checkpoints.save(step, arrays(step), {"step": step}, healthy=healthy)
+    Run.open(folder).checkpoints.save(step, arrays(step), {"step": step}, best=healthy)
 
 
 def start(first=20, healthy=True):

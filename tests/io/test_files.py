@@ -89,16 +89,16 @@ def test_nobody_waits_for_a_fifo(run, name) -> None:
 
 
 def test_a_fifo_among_the_checkpoints_is_skipped(run) -> None:
-    run.checkpoints.save(1, {"a": np.ones(2)}, {}, healthy=False)
+    run.checkpoints.save(1, {"a": np.ones(2)}, {}, best=False)
     os.mkfifo(run.checkpoints.path(2))
     with pytest.warns(RuntimeWarning, match=r"step-00000002\.safetensors is a FIFO"):
         assert run.checkpoints.latest().path == run.checkpoints.path(1)
 
 
 def test_a_link_among_the_checkpoints_is_skipped(run, tmp_path) -> None:
-    run.checkpoints.save(1, {"a": np.ones(2)}, {}, healthy=False)
+    run.checkpoints.save(1, {"a": np.ones(2)}, {}, best=False)
     elsewhere = run.checkpoints.path(1).rename(tmp_path / "elsewhere.safetensors")
-    run.checkpoints.save(1, {"a": np.zeros(2)}, {}, healthy=False)
+    run.checkpoints.save(1, {"a": np.zeros(2)}, {}, best=False)
     run.checkpoints.path(2).symlink_to(elsewhere)
     with pytest.warns(RuntimeWarning, match=r"step-00000002\.safetensors is a symbolic link"):
         assert run.checkpoints.latest().path == run.checkpoints.path(1)

@@ -10,7 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from ganengine.cli import bench, doctor, export, mnist, new, profile, recipes, sample, train
+from ganengine.cli import (
+    bench,
+    doctor,
+    evaluate,
+    export,
+    mnist,
+    new,
+    profile,
+    recipes,
+    sample,
+    train,
+)
 from ganengine.cli._console import errors, say, silence
 from ganengine.cli._systems import CodeError
 from ganengine.version import __version__
@@ -29,6 +40,7 @@ app.command("train")(train.train)
 app.command("recipes")(recipes.recipes)
 app.command("new")(new.new)
 app.command("sample")(sample.sample)
+app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("profile")(profile.profile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,12 @@ class Display(Watcher):
                 f"[green]Step {trainer.step:,}: the training looks healthy again.[/]"
             )
 
-    def saved(self, trainer: Trainer, path: Path) -> None:
-        if self.verdict is not None and self.verdict.ok:
+    def measured(self, trainer: Trainer, found: Mapping[str, float]) -> None:
+        numbers = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in found.items()]
+        say(self.console, f"step {trainer.step:,}, judged: {', '.join(numbers)}")
+
+    def saved(self, trainer: Trainer, path: Path, best: bool) -> None:
+        if best:
             self._best = trainer.step
 
     def means(self) -> dict[str, float]:

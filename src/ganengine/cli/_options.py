@@ -53,7 +53,9 @@ File = Annotated[
 From = Annotated[
     Literal["best", "latest"],
     typer.Option(
-        "--checkpoint", help="With --resume: go on from the newest one, or the newest healthy one."
+        "--checkpoint",
+        help="With --resume: go on from the newest one, or from the best, which is the newest "
+        "healthy one or, with --evaluate-every, that of the least distance.",
     ),
 ]
 FitOption = Annotated[
@@ -83,6 +85,15 @@ CheckpointEvery = Annotated[
     int | None,
     typer.Option(
         min=1, metavar="STEPS", help="Between two checkpoints. [dim]Default: an epoch.[/]"
+    ),
+]
+EvaluateEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="STEPS",
+        help="Between two comparisons with real images, which go into metrics.jsonl; the best "
+        "checkpoint is then the one with the least Fréchet distance. [dim]Default: never.[/]",
     ),
 ]
 Keep = Annotated[

@@ -12,9 +12,10 @@ import numpy as np
 from ganengine import backend
 from ganengine.cli._data import Sources, load_again, load_new
 from ganengine.cli._device import pick_device
+from ganengine.cli._exam import make_exam
 from ganengine.cli._request import Request, RequestError
 from ganengine.cli._systems import Chosen, blaming, choose, choose_again
-from ganengine.gan.fit import Cadence, cadence, restore
+from ganengine.gan.fit import Cadence, Exam, cadence, restore
 from ganengine.gan.trainer import Trainer
 from ganengine.io import Run, RunError
 from ganengine.version import __version__
@@ -34,6 +35,7 @@ class Plan(NamedTuple):
     trainer: Trainer
     steps: int
     every: Cadence
+    exam: Exam | None = None
 
 
 @contextmanager
@@ -106,6 +108,7 @@ def _plan_new(request: Request) -> Plan:
         )
         trainer = make_trainer(chosen, sources, seed=seed, device=device)
         steps, every = _length(request, trainer, None)
+        exam = make_exam(trainer, told, request.evaluate_every)
     config = {
         "ganengine": __version__,
         **chosen.config(),
@@ -115,11 +118,12 @@ def _plan_new(request: Request) -> Plan:
         "data": told,
         "steps": steps,
         **every._asdict(),
+        "evaluate_every": request.evaluate_every,
         "keep": request.keep or 3,
     }
     run = _create(request.out, chosen.system.name, config)
     _keep_code(run, chosen)
-    return Plan(run, trainer, steps, every)
+    return Plan(run, trainer, steps, every, exam)
 
 
 def _refuse_changes(request: Request) -> None:
@@ -130,6 +134,7 @@ def _refuse_changes(request: Request) -> None:
         "--fit": request.fit,
         "--crop": request.crop,
         "--out": request.out,
+        "--evaluate-every": request.evaluate_every,
     }
     for option, value in fixed.items():
         if value is not None:
@@ -152,6 +157,8 @@ def _plan_resume(request: Request, run: Run) -> Plan:
         trainer = make_trainer(chosen, load_again(chosen.system, run), seed=seed, device=device)
         found = restore(trainer, run, request.checkpoint, other_code=request.file is not None)
         steps, every = _length(request, trainer, run)
+        period = run.entry("evaluate_every", int, None, within=_STEPS)
+        exam = make_exam(trainer, run.entry("data", dict), period)
     if found is not None and not is_finite(found.arrays):
         healthy = request.checkpoint == "latest" and run.checkpoints.best_path.is_file()
         raise RequestError(
@@ -171,7 +178,7 @@ def _plan_resume(request: Request, run: Run) -> Plan:
     run.checkpoints.keep = keep
     run.configure(**chosen.config(), steps=steps, keep=keep, **every._asdict())
     _keep_code(run, chosen)
-    return Plan(run, trainer, steps, every)
+    return Plan(run, trainer, steps, every, exam)
 
 
 def _is_file_of(run: Run, name: str) -> bool:

@@ -32,6 +32,7 @@ class Request:
     file: Path | None = None  # with the system of the run that goes on
     sample_every: int | None = None
     checkpoint_every: int | None = None
+    evaluate_every: int | None = None
     keep: int | None = None
     fit: Fit | None = None
     crop: int | None = None

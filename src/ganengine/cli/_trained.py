@@ -19,7 +19,11 @@ RunArgument = Annotated[
 ]
 CheckpointOption = Annotated[
     Which,
-    typer.Option("--checkpoint", help="best is the newest one from healthy training."),
+    typer.Option(
+        "--checkpoint",
+        help="best is the newest healthy one, or that of the least Fréchet distance where the run "
+        "was trained with --evaluate-every.",
+    ),
 ]
 
 

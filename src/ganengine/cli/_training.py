@@ -41,7 +41,15 @@ def _train(console: Console, plan: Plan) -> None:
     display = display_for(console, trainer, plan.steps)
     first, begun = trainer.step, time.perf_counter()
     with patient() as signalled, display, blaming(trainer.system):
-        done = fit(trainer, plan.run, plan.steps, every=plan.every, watcher=display, stop=signalled)
+        done = fit(
+            trainer,
+            plan.run,
+            plan.steps,
+            every=plan.every,
+            watcher=display,
+            stop=signalled,
+            exam=plan.exam,
+        )
     seconds = time.perf_counter() - begun
     if not done and signalled.received is not None:
         console.print(

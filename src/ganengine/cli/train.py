@@ -32,6 +32,7 @@ def train(
     file: options.File = None,
     sample_every: options.SampleEvery = None,
     checkpoint_every: options.CheckpointEvery = None,
+    evaluate_every: options.EvaluateEvery = None,
     keep: options.Keep = None,
 ) -> None:
     """Train a recipe or a GAN of your own, or go on with a run: [bold]--resume RUN[/]."""
@@ -56,6 +57,7 @@ def train(
             file=file,
             sample_every=sample_every,
             checkpoint_every=checkpoint_every,
+            evaluate_every=evaluate_every,
             keep=keep,
         )
     )

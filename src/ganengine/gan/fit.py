@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,8 +36,11 @@ class Watcher:
     def examined(self, trainer: Trainer, verdict: health.Health, samples: Path | None) -> None:
         """The health was checked, and perhaps a grid of samples written."""
 
-    def saved(self, trainer: Trainer, path: Path) -> None:
-        """A checkpoint was written."""
+    def measured(self, trainer: Trainer, found: Mapping[str, float]) -> None:
+        """An exam was held."""
+
+    def saved(self, trainer: Trainer, path: Path, best: bool) -> None:
+        """A checkpoint was written, which is ``best`` from now on or not."""
 
 
 class Cadence(NamedTuple):
@@ -45,6 +48,18 @@ class Cadence(NamedTuple):
 
     sample_every: int
     checkpoint_every: int
+
+
+class Exam(NamedTuple):
+    """Measures that are taken of a generator now and then, by who knows how samples are judged.
+
+    ``columns`` are their names; ``take`` gives a value for each. The checkpoint with the least of
+    the first is the best one.
+    """
+
+    every: int  # steps
+    columns: tuple[str, ...]
+    take: Callable[[Trainer], Mapping[str, float]]
 
 
 def cadence(steps: int, steps_per_epoch: int) -> Cadence:
@@ -61,6 +76,7 @@ def fit(
     every: Cadence | None = None,
     watcher: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
+    exam: Exam | None = None,
 ) -> bool:
     """Train until ``trainer.step`` is ``steps``, leaving metrics, samples, checkpoints in ``run``.
 
@@ -74,12 +90,15 @@ def fit(
         every: How often to write samples and checkpoints; by default :func:`cadence`.
         watcher: Hears what happens.
         stop: Asked several times a second; True ends the training early, with a checkpoint.
+        exam: Measures to take now and then; they are further metrics of those steps, each of which
+            leaves a checkpoint, and the best one is that with the least of the first measure.
 
     Returns:
         Whether all steps were trained.
 
     Raises:
-        ValueError: The run's metrics do not reach up to ``trainer.step``.
+        ValueError: The run's metrics do not reach up to ``trainer.step``, or a measure has the
+            name of a metric.
         OSError: A file cannot be written.
 
     Example:
@@ -95,26 +114,29 @@ def fit(
     """
     watcher = watcher or Watcher()
     every = every or cadence(steps, trainer.steps_per_epoch)
-    history = run.history(trainer.columns, trainer.step)
+    history = run.history(trainer.columns + (exam.columns if exam else ()), trainer.step)
     if trainer.step == 0:
         _picture(trainer, run)
     chunk, saved = 1, trainer.step
+    periods = (*every, exam.every) if exam else every
     while trainer.step < steps and not stop():
-        due = min(steps, *(trainer.step - trainer.step % period + period for period in every))
-        chunk = _train(trainer, history, min(chunk, due - trainer.step), watcher)
+        due = min(steps, *(trainer.step - trainer.step % period + period for period in periods))
+        chunk = _train(trainer, history, min(chunk, due - trainer.step), watcher, exam)
         last = trainer.step == steps
+        examined = exam is not None and trainer.step % exam.every == 0
         pictured = last or trainer.step % every.sample_every == 0
-        if pictured or trainer.step % every.checkpoint_every == 0:
-            verdict = health.check(trainer, history.values[-_WATCHED:])
+        saving = last or examined or trainer.step % every.checkpoint_every == 0
+        if pictured or saving:
+            verdict = _check(trainer, history)
             path = _picture(trainer, run) if pictured else None
             watcher.examined(trainer, verdict, path)
-            if last or trainer.step % every.checkpoint_every == 0:
-                _save(trainer, run, history, verdict, watcher)
+            if saving:
+                _save(trainer, run, history, verdict, watcher, exam)
                 saved = trainer.step
     if saved != trainer.step:
-        verdict = health.check(trainer, history.values[-_WATCHED:])
+        verdict = _check(trainer, history)
         watcher.examined(trainer, verdict, None)
-        _save(trainer, run, history, verdict, watcher)
+        _save(trainer, run, history, verdict, watcher, exam)
     return trainer.step >= steps
 
 
@@ -124,12 +146,13 @@ def restore(
     """Put ``trainer`` where a checkpoint of ``run`` left off.
 
     If its process was killed just after it was written, what belongs to it is done now: it becomes
-    the best one if it is healthy, and those that are too old are removed.
+    the best one if it is, and those that are too old are removed.
 
     Args:
         trainer: Of the system, the settings and the seed of the run.
         run: The run.
-        which: ``"latest"``, the newest readable one, or ``"best"``, the newest healthy one.
+        which: ``"latest"``, the newest readable one, or ``"best"``: the newest healthy one, or that
+            which did best in an exam.
         other_code: The user has said that the system's file may be another than then.
 
     Returns:
@@ -166,8 +189,8 @@ def _settle(run: Run, found: Checkpoint) -> None:
     steps = checkpoints.steps()
     if not steps or found.path != checkpoints.path(steps[-1]):
         return  # the newest is damaged, or not where to go on from: none that is older may go now
-    healthy = not found.metadata.get("problems")
-    stale = healthy and _step(checkpoints.best_path) < steps[-1]
+    best = found.metadata.get("best", not found.metadata.get("problems"))  # 0.2.0 wrote no "best"
+    stale = bool(best) and _step(checkpoints.best_path) < steps[-1]
     if stale or len(steps) > checkpoints.keep:
         checkpoints.settle(found.path, best=stale)
 
@@ -213,14 +236,37 @@ def _check_same(checkpoint: Checkpoint, trainer: Trainer, run: Run, other_code: 
         raise CheckpointError(f"{checkpoint.path}: of another training: {'; '.join(changed)}")
 
 
-def _train(trainer: Trainer, history: History, steps: int, watcher: Watcher) -> int:
+def _train(
+    trainer: Trainer, history: History, steps: int, watcher: Watcher, exam: Exam | None
+) -> int:
     """Train ``steps`` steps; returns how many to train next, by how long these took."""
     start = time.perf_counter()
     values = trainer.train_rows(steps)
     seconds = time.perf_counter() - start
-    history.append(values)
+    rows = np.full((len(values), len(history.columns)), np.nan, np.float32)
+    rows[:, : len(trainer.columns)] = values
+    found: Mapping[str, float] = {}
+    if exam is not None and trainer.step % exam.every == 0 and len(rows):
+        found = exam.take(trainer)
+        rows[-1, len(trainer.columns) :] = [found[name] for name in exam.columns]
+    history.append(rows)
     watcher.trained(trainer, values)
+    if found:
+        watcher.measured(trainer, found)
     return max(1, min(4 * steps, int(steps * _CHUNK_SECONDS / max(seconds, 1e-9))))
+
+
+def _check(trainer: Trainer, history: History) -> health.Health:
+    """The health, by the metrics of the training itself."""
+    return health.check(trainer, history.values[-_WATCHED:, : len(trainer.columns)])
+
+
+def _is_best(history: History, verdict: health.Health, exam: Exam | None) -> bool:
+    """Whether the step just trained is the best so far: healthy, or better than ever in an exam."""
+    if exam is None:
+        return verdict.ok
+    marks = history[exam.columns[0]]
+    return bool(np.isfinite(marks[-1:]).all() and not (marks[:-1] <= marks[-1]).any())
 
 
 def _picture(trainer: Trainer, run: Run) -> Path | None:
@@ -230,27 +276,39 @@ def _picture(trainer: Trainer, run: Run) -> Path | None:
 
 
 def _save(
-    trainer: Trainer, run: Run, history: History, verdict: health.Health, watcher: Watcher
+    trainer: Trainer,
+    run: Run,
+    history: History,
+    verdict: health.Health,
+    watcher: Watcher,
+    exam: Exam | None,
 ) -> None:
     history.sync()  # the checkpoint relies on these lines
+    best = _is_best(history, verdict, exam)
     metadata = {
         **identity(trainer, run),
         "data": run.config.get("data"),
         "step": trainer.step,
         "problems": verdict.problems,
+        "best": best,
     }
     state = trainer.state_dict()
     # Before the checkpoint: of the last one, a run that resumes has no more steps to plot after.
-    run.save_plot(_panels(dict(zip(trainer.columns, history.values.T, strict=True))))
-    path = run.checkpoints.save(trainer.step, state, metadata, healthy=verdict.ok)
-    watcher.saved(trainer, path)
+    measures = exam.columns if exam else ()
+    run.save_plot(_panels(dict(zip(history.columns, history.values.T, strict=True)), measures))
+    path = run.checkpoints.save(trainer.step, state, metadata, best=best)
+    watcher.saved(trainer, path, best)
 
 
-def _panels(metrics: Mapping[str, NDArray[np.float32]]) -> Mapping[str, Curves]:
-    """The metrics as a plot shows them: losses, and below them the others."""
+def _panels(
+    metrics: Mapping[str, NDArray[np.float32]], measures: Collection[str]
+) -> Mapping[str, Curves]:
+    """The metrics as a plot shows them: losses, and below them the others, and distances apart."""
     panels: dict[str, dict[str, NDArray[np.float32]]] = {}
     for name, values in metrics.items():
         title = "losses" if "loss" in name else "other metrics"
+        if name in measures:
+            title = name.replace("_", " ") if "distance" in name else "shares"
         panels.setdefault(title, {})[name.replace("_", " ")] = values
     return {title: panels[title] for title in sorted(panels)} or {"losses": {}}
 

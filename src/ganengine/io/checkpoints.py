@@ -1,4 +1,4 @@
-"""A folder of checkpoints: the newest few, and the newest one from healthy training."""
+"""A folder of checkpoints: the newest few, and the best one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _NAME = re.compile(r"step-([0-9]{8}|[1-9][0-9]{8,})\.safetensors")  # as path() 
 class Checkpoints:
     """The checkpoints of one run: ``step-00001000.safetensors``, and ``best.safetensors``.
 
-    A GAN has no loss that says how good it is, so *best* means: the newest checkpoint taken while
-    training was healthy. It outlives the pruning, so that a collapse costs what came after it only.
+    A GAN has no loss that says how good it is, so *best* means, where nothing else was measured:
+    the newest checkpoint taken while training was healthy. It outlives the pruning, so that a
+    collapse costs what came after it only.
 
     Args:
         folder: Where they lie; made by the first :meth:`save`.
@@ -41,7 +42,7 @@ class Checkpoints:
 
     @property
     def best_path(self) -> Path:
-        """Where the newest healthy checkpoint lies, if there is one."""
+        """Where the best checkpoint lies, if there is one."""
         return self.folder / "best.safetensors"
 
     def path(self, step: int) -> Path:
@@ -66,7 +67,7 @@ class Checkpoints:
         arrays: Mapping[str, NDArray[Any]],
         metadata: Mapping[str, Any],
         *,
-        healthy: bool = True,
+        best: bool = True,
     ) -> Path:
         """Write the checkpoint of ``step``, then remove the ones that are no longer kept.
 
@@ -75,7 +76,7 @@ class Checkpoints:
                 come from before a resume that went back to an older one, and cannot be continued,
                 for the metrics were cut off there.
             arrays, metadata: As for :func:`ganengine.io.checkpoint.save`.
-            healthy: Whether it is the best one from now on.
+            best: Whether it is the best one from now on.
 
         Returns:
             Its path.
@@ -92,7 +93,7 @@ class Checkpoints:
         for later in (number for number in self.steps() if number > step):
             self.path(later).unlink(missing_ok=True)
         checkpoint.save(path, arrays, metadata)
-        self.settle(path, best=healthy)
+        self.settle(path, best=best)
         return path
 
     def settle(self, path: Path, *, best: bool) -> None:
@@ -128,7 +129,7 @@ class Checkpoints:
         return self._first_whole([*self._newest_first(), self.best_path])
 
     def best(self) -> Checkpoint | None:
-        """The newest healthy checkpoint, or the :meth:`latest` where there is none.
+        """The best checkpoint, or the :meth:`latest` where there is none.
 
         Returns, Raises:
             As :meth:`latest`.

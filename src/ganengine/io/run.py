@@ -7,7 +7,7 @@
     losses.png                               the same as curves
     samples/step-00001000.png                what the generator draws from the same noise each time
     checkpoints/step-00001000.safetensors    the newest few, to resume from
-    checkpoints/best.safetensors             the newest one from healthy training
+    checkpoints/best.safetensors             the newest healthy one, or the best of those measured
     system.py.txt                            the user's file that is trained; never run from here
     .lock                                    who trains here just now
 

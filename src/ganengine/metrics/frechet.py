@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ganengine.backend import Array
-
-Floats = NDArray[np.float64]
+from ganengine.metrics import _checked
+from ganengine.metrics._types import Floats
 
 
 class Gaussian(NamedTuple):
@@ -17,6 +16,32 @@ class Gaussian(NamedTuple):
 
     mean: Floats
     covariance: Floats
+
+
+def frechet_distance(real: Array, fake: Array) -> float:
+    """The squared Fréchet distance between two sets of features, taken as normally distributed.
+
+    ``|m_r - m_f|^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2))`` (Heusel et al. 2017, eq. 6), which is what
+    is published as FID when the features are those of an Inception network. With few images it is
+    too large: compare distances at the same number of images only.
+
+    Args:
+        real: Features (N, F) of real images, finite, of any float dtype, N at least 2.
+        fake: The same features of samples, (M, F), M at least 2.
+
+    Returns:
+        The distance, in squared units of the features; 0 for equal means and covariances.
+
+    Raises:
+        TypeError: They are no arrays of floating point.
+        ValueError: A shape does not fit, or a feature is NaN or infinite.
+
+    Example:
+        >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))
+        9.0
+    """
+    x, g = _checked.pair(real, fake, least=2)
+    return gaussian_distance(fit_gaussian(x), fit_gaussian(g))
 
 
 def fit_gaussian(features: Array) -> Gaussian:
@@ -31,28 +56,21 @@ def fit_gaussian(features: Array) -> Gaussian:
         Mean (F,) and covariance (F, F).
 
     Raises:
+        TypeError: It is no array of floating point.
         ValueError: The shape does not fit, or a feature is NaN or infinite.
 
     Example:
         >>> fit_gaussian(np.array([[0.0], [2.0]])).covariance
         array([[2.]])
     """
-    values = np.asarray(features, np.float64)
-    if values.ndim != 2 or len(values) < 2 or values.shape[1] == 0:
-        raise ValueError(f"features must have shape (N, F) with N at least 2, got {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError("features must be finite; they hold NaN or infinity")
+    values = _checked.features("features", features, least=2)
     mean = values.mean(axis=0)
     centred = values - mean
     return Gaussian(mean, centred.T @ centred / (len(values) - 1))
 
 
-def frechet_distance(a: Gaussian, b: Gaussian) -> float:
-    """The squared Fréchet distance between two normal distributions.
-
-    ``|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2))`` (Heusel et al. 2017, eq. 6), which is what
-    is published as FID when the features are those of an Inception network. With few images it is
-    too large: compare distances at the same number of images only.
+def gaussian_distance(a: Gaussian, b: Gaussian) -> float:
+    """The squared Fréchet distance between two normal distributions, see :func:`frechet_distance`.
 
     The trace of the root is that of the symmetric ``(C_a^(1/2) C_b C_a^(1/2))^(1/2)``, which has
     the same eigenvalues, all real and none negative.
@@ -68,7 +86,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
     Example:
         >>> unit, shifted = (Gaussian(np.array([m]), np.eye(1)) for m in (0.0, 3.0))
-        >>> frechet_distance(unit, shifted)
+        >>> gaussian_distance(unit, shifted)
         9.0
     """
     if a.mean.shape != b.mean.shape:
