@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ganengine import _cpu
+from ganengine import _cpu, driver
 
 # A numpy.ndarray or a cupy.ndarray. CuPy has no type stubs and may be absent.
 Array: TypeAlias = Any
@@ -143,7 +143,7 @@ def native(device: str) -> Any:
         return _cpu
     module = cuda_module()
     if module is None:
-        raise RuntimeError("ganengine was built without CUDA kernels; see: ganengine doctor")
+        raise RuntimeError(f"{driver.why_not()}; see: ganengine doctor")
     return module
 
 
@@ -278,7 +278,8 @@ def write(array: Array, values: Array | float) -> None:
 def _required_cupy() -> ModuleType:
     module = cupy()
     if module is None:
-        raise RuntimeError("no CUDA device can be used here; see: ganengine doctor")
+        why = driver.why_not()
+        raise RuntimeError(f"no CUDA device can be used here: {why}; see: ganengine doctor")
     return module
 
 

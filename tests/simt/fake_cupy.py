@@ -238,6 +238,22 @@ class _Module(ModuleType):
         return _method(value) if callable(value) and not isinstance(value, type) else value
 
 
+class _Device:
+    """The one device there is."""
+
+    def __init__(self, number: int = 0):
+        assert number == 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+
 executor: Any = None  # whose memory to use; set by `module`
 _compiler = False
 
@@ -253,6 +269,6 @@ def module(memory: Any) -> ModuleType:
         get_current_stream=lambda: SimpleNamespace(ptr=0, synchronize=lambda: None),
         runtime=SimpleNamespace(getDevice=lambda: 0),
         set_allocator=lambda allocator: None,
-        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+        Device=_Device,
     )
     return result

@@ -9,6 +9,7 @@ import pytest
 from devices import to_cuda
 
 from ganengine import Tensor, backend, kernels, nn, strided
+from ganengine.cli import doctor
 
 pytestmark = pytest.mark.usefixtures("on_cuda")
 
@@ -75,3 +76,11 @@ def test_the_stand_in_refuses_what_compiles(on_cuda: ModuleType) -> None:
             operation()
     with on_cuda.compiler():
         assert float((x + 1).min()) == 2.0
+
+
+def test_the_doctor_runs_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor._fault(0) == ""
+    monkeypatch.setattr(kernels, "affine", lambda x, **_: x)
+    assert doctor._fault(0) == "its result is wrong"
+    monkeypatch.setattr(kernels, "affine", lambda x, **_: x[5000])
+    assert "out of bounds" in doctor._fault(0)
