@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ganengine import _cpu
+from ganengine import _cpu, driver
 
 # A numpy.ndarray or a cupy.ndarray. CuPy has no type stubs and may be absent.
 Array: TypeAlias = Any
@@ -143,7 +143,7 @@ def native(device: str) -> Any:
         return _cpu
     module = cuda_module()
     if module is None:
-        raise RuntimeError("ganengine was built without CUDA kernels; see: ganengine doctor")
+        raise RuntimeError(f"{driver.why_not()}; see: ganengine doctor")
     return module
 
 
@@ -222,7 +222,20 @@ def to_device(array: Array, device: str) -> Array:
         return array
     if device == "cuda":
         return _required_cupy().asarray(array)
-    return array.get()
+    return _to_host(array)
+
+
+def _to_host(array: Array) -> Array:
+    """A copy of a CuPy array; of one with gaps, all memory from its first to its last element."""
+    if array.flags.c_contiguous:
+        return array.get()
+    if array.size == 0:
+        return np.empty(array.shape, array.dtype)
+    spans = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
+    low = sum(span for span in spans if span < 0)
+    high = sum(span for span in spans if span > 0) + array.itemsize
+    memory = _required_cupy().ndarray(high - low, "uint8", memptr=array.data + low)
+    return np.ndarray(array.shape, array.dtype, memory.get(), -low, array.strides)
 
 
 def synchronize(device: str) -> None:
@@ -249,18 +262,24 @@ def timed(device: str) -> Iterator[list[float]]:
     taken.append(float(cuda.get_elapsed_time(first, last)) / 1e3)
 
 
-def fill(array: Array, value: float) -> None:
-    """Set every element; on CUDA by a copy, which needs no kernel of CuPy's."""
+def write(array: Array, values: Array | float) -> None:
+    """Set the elements of a contiguous array, from the same shape or a number.
+
+    On CUDA the values come from the host, where they get their dtype: that needs no kernel of
+    CuPy's, which would have to be compiled.
+    """
     if is_cupy(array):
-        array.set(np.full(array.shape, value, array.dtype))
+        host = to_device(values, "cpu") if is_cupy(values) else values
+        array.set(np.array(np.broadcast_to(host, array.shape), array.dtype, order="C"))
     else:
-        array[...] = value
+        array[...] = to_device(values, "cpu") if is_cupy(values) else values
 
 
 def _required_cupy() -> ModuleType:
     module = cupy()
     if module is None:
-        raise RuntimeError("no CUDA device can be used here; see: ganengine doctor")
+        why = driver.why_not()
+        raise RuntimeError(f"no CUDA device can be used here: {why}; see: ganengine doctor")
     return module
 
 

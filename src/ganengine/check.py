@@ -14,6 +14,7 @@ import numpy as np
 from ganengine import backend
 from ganengine.backend import Array, Shape
 from ganengine.launch import recorder
+from ganengine.strided import contiguous, whole_elements
 
 INT64_MAX = 2**63 - 1
 
@@ -45,10 +46,10 @@ def array(
             f"{name} is on {backend.device_of(result)}, the other arrays on "
             f"{backend.device_of(like)}"
         )
-    if not _whole_elements(result) or not (strided or result.flags.c_contiguous):
+    if not whole_elements(result) or not (strided or result.flags.c_contiguous):
         if recorder() is not None:
             raise ValueError(f"{name} must be contiguous while a program is captured")
-        result = result.copy(order="C")
+        result = contiguous(result)
     return result
 
 
@@ -65,7 +66,7 @@ def in_place(name: str, value: Any, shape: Shape | None = None, *, dtype: str = 
         got = type(value).__name__
         raise TypeError(f"{name} must be an array, for it is written in place, got {got}")
     result = _typed(name, value, dtype)
-    if not (result.flags.c_contiguous and _whole_elements(result)):
+    if not (result.flags.c_contiguous and whole_elements(result)):
         raise ValueError(f"{name} is written in place and must be contiguous")
     if not getattr(result.flags, "writeable", True):
         raise ValueError(f"{name} is written in place and must be writable")
@@ -196,7 +197,8 @@ def within(name: str, indices: Array, count: int) -> None:
     if count == 0:
         raise ValueError(f"{name} must be empty, for there is nothing to take")
     if recorder() is None:
-        low, high = int(indices.min()), int(indices.max())
+        held = backend.to_device(indices, "cpu")  # which needs no kernel of CuPy's
+        low, high = int(held.min()), int(held.max())
         if low < 0 or high >= count:
             raise ValueError(f"{name} go from {low} to {high}; they can be 0 to {count - 1}")
 
@@ -211,13 +213,6 @@ def _typed(name: str, value: Any, dtype: str | tuple[str, ...]) -> Array:
     if result.dtype not in allowed:
         raise TypeError(f"{name} must be {' or '.join(allowed)}, got {result.dtype}")
     return result
-
-
-def _whole_elements(value: Array) -> bool:
-    """Whether elements start where elements may: a view of bytes or of records may not."""
-    return getattr(value.flags, "aligned", True) and all(
-        stride % value.itemsize == 0 for stride in value.strides
-    )
 
 
 def _matches(shape: Shape, wanted: Sequence[int | str | None]) -> bool:

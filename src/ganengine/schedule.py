@@ -42,7 +42,7 @@ class Scheduled:
         """Take the value for the step after ``step`` others."""
         value = check.number("schedule's value", self.schedule(step))
         for array in (self.value, self._factor.data):
-            backend.fill(array, value)
+            backend.write(array, value)
 
     def item(self) -> float:
         """The value now."""

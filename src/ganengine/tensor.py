@@ -7,9 +7,12 @@ from math import prod
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from ganengine import backend, kernels
 from ganengine.backend import Array, Shape
 from ganengine.kernels.elementwise_program import filled
+from ganengine.strided import contiguous
 from ganengine.tape import (
     DELIVERED,
     ONE,
@@ -105,7 +108,7 @@ class Tensor:
         return len(self.data)
 
     def __repr__(self) -> str:
-        text = backend.xp(self.data).array2string(self.data, separator=", ")
+        text = np.array2string(self.numpy(), separator=", ")
         return f"Tensor({text})"
 
     # Gradients
@@ -234,7 +237,8 @@ class Tensor:
 
     def reshape(self, *shape: int) -> Tensor:
         """The same elements in another shape; one size may be -1."""
-        return make(self.data.reshape(shape), (self,), lambda dy, _: (dy.reshape(*self.shape),))
+        y = contiguous(self.data).reshape(shape)
+        return make(y, (self,), lambda dy, _: (dy.reshape(*self.shape),))
 
     def transpose(self) -> Tensor:
         """A matrix, transposed (a copy)."""

@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from ganengine import driver
 from ganengine.cli import doctor
 from ganengine.data import DataError, DataNotFoundError, Dataset
 
@@ -48,21 +49,64 @@ def test_no_driver(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy(getDeviceCount=fail))
     (finding,) = doctor._devices()
     assert not finding.found
-    assert finding.words == "none: cudaErrorInsufficientDriver"
-    assert "install its driver" in finding.cure
+    assert finding.words == "not found: cudaErrorInsufficientDriver"
+    assert "nvidia-smi" in finding.cure
+
+
+def kernels_for(monkeypatch, *, driver: int, runtime: int = 13000, version: str | None) -> None:
+    module = SimpleNamespace(driver_version=lambda: driver, runtime_version=lambda: runtime)
+    monkeypatch.setitem(sys.modules, "ganengine._cuda", module)
+    monkeypatch.setattr("ganengine.driver.version", lambda: version)
+
+
+def test_a_driver_that_is_too_old(monkeypatch) -> None:
+    """Which is not the same as none."""
+    kernels_for(monkeypatch, driver=12040, version="550.54.15")
+    finding = doctor._driver()
+    assert not finding.found
+    assert finding.words == (
+        "550.54.15, for CUDA 12.4; the driver is too old: it is for CUDA 12.4, "
+        "the kernels are for 13.0; 580 or newer will do"
+    )
+    assert "nvcc 12.x" in finding.cure
+    kernels_for(monkeypatch, driver=0, version=None)
+    assert doctor._driver().words == "not found"
+    assert "580 or newer" in doctor._driver().cure
+
+
+def test_a_driver_that_will_do(monkeypatch) -> None:
+    kernels_for(monkeypatch, driver=12020, runtime=12090, version="535.1")
+    assert doctor._driver() == ("NVIDIA driver", True, "535.1, for CUDA 12.2", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 2024",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build",
+    ],
+)
+def test_the_version_of_the_driver(monkeypatch, tmp_path, text: str) -> None:
+    file = tmp_path / "version"
+    monkeypatch.setattr("ganengine.driver._VERSION_FILE", file)
+    assert driver.version() is None
+    file.write_text(text + "\nGCC version: gcc version 12.2.0\n")
+    assert driver.version() == "550.54.15"
 
 
 def test_devices(monkeypatch) -> None:
     about = {"name": b"GPU", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30}
     runtime = fake_cupy(
         getDeviceCount=lambda: 2,
-        driverGetVersion=lambda: 13010,
         getDeviceProperties=lambda number: about,
     )
     monkeypatch.setitem(sys.modules, "cupy", runtime)
+    monkeypatch.setattr(doctor, "_fault", lambda number: "lost" if number else "")
     first, second = doctor._devices()
-    assert first.words == "GPU, compute capability 9.0, 80 GiB, driver for CUDA 13.1"
-    assert (first.subject, second.subject) == ("CUDA device 0", "CUDA device 1")
+    about = "GPU, compute capability 9.0, 80 GiB"
+    right = f"{about}; a kernel ran, its result is right"
+    assert first == ("CUDA device 0", True, right, "")
+    assert second == ("CUDA device 1", False, f"{about}; a kernel fails: lost", "")
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_an_average_is_what_its_formula_says(warm_up: bool, device: str) -> None
     expected = {name: array.astype("f8") for name, array in module.state_dict().items()}
     for step in range(6):
         for number, array in enumerate(module.state().values()):
-            array[...] = backend.to_device(draw(*array.shape, seed=10 * step + number), device)
+            backend.write(array, draw(*array.shape, seed=10 * step + number))
         average.update()
         decay = min(0.6, (1 + step) / (10 + step)) if warm_up else 0.6
         for name, array in module.state_dict().items():

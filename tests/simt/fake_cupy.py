@@ -3,10 +3,15 @@
 With it as the module ``cupy`` and ``_cuda_simt`` as the CUDA kernels, all of ganengine runs on
 ``device="cuda"`` without a device: networks, trainer, capture. Functions and methods are NumPy's,
 on device arrays; as CuPy, it refuses what would move data without being asked.
+
+It also refuses what CuPy compiles a kernel for, as on a machine with a driver and no toolkit: all
+that neither views nor copies memory as it lies. ``with compiler():`` allows it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -78,6 +83,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # the name in CuPy
         return result
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        _need_compiler("array[...] = value")
         self._host[_host(key)] = _host(value)
 
     def set(self, values: Any) -> None:
@@ -86,7 +92,25 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # the name in CuPy
         self._host[...] = values
 
     def get(self) -> np.ndarray[Any, Any]:
+        self._whole("get")
         return self._host.copy()
+
+    def copy(self, order: str = "C") -> ndarray:
+        self._whole("copy")
+        result: ndarray = _device(_guarded(self._host))
+        return result
+
+    def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> ndarray:
+        if np.dtype(dtype) != self._host.dtype:
+            _need_compiler("astype")
+        elif copy:
+            self._whole("astype")
+        result: ndarray = _device(self._host.astype(dtype, copy=copy))
+        return result
+
+    def _whole(self, what: str) -> None:
+        if not self._host.flags.c_contiguous:
+            _need_compiler(f"{what} of an array that is not contiguous")
 
 
 class _Borrowed:
@@ -136,7 +160,38 @@ def _call(function: Any, *arguments: Any, **options: Any) -> Any:
     result = function(
         *map(_host, arguments), **{name: _host(value) for name, value in options.items()}
     )
+    known = [getattr(function, "__self__", None), *map(_host, arguments)]
+    if not _without_kernel(function, result, known):
+        _need_compiler(getattr(function, "__name__", str(function)))
     return _device(result) if out is None else (out[0] if isinstance(out, tuple) else out)
+
+
+def _without_kernel(function: Any, result: Any, known: list[Any]) -> bool:
+    """Whether CuPy comes to such a result without a kernel: a view, a host value, fresh zeros."""
+    if function in (np.zeros, np.zeros_like, np.empty_like, np.from_dlpack):
+        return True
+    if type(result) in (tuple, list):
+        return all(_without_kernel(function, each, known) for each in result)
+    if isinstance(result, np.ndarray):
+        given = [each for each in known if isinstance(each, np.ndarray)]
+        return result.size == 0 or any(np.may_share_memory(result, each) for each in given)
+    return result is not None and not isinstance(result, np.generic)
+
+
+def _need_compiler(what: str) -> None:
+    if not _compiler:
+        raise RuntimeError(f"{what} compiles a kernel in CuPy, and there is no compiler here")
+
+
+@contextmanager
+def compiler() -> Iterator[None]:
+    """A machine on which CuPy can compile."""
+    global _compiler
+    before, _compiler = _compiler, True
+    try:
+        yield
+    finally:
+        _compiler = before
 
 
 def _method(function: Any) -> Any:
@@ -151,6 +206,8 @@ def asarray(value: Any, dtype: Any = None, order: Any = None) -> ndarray:
         value = ndarray(known["shape"], known["typestr"], memory, known.get("strides"))
     if not isinstance(value, ndarray):
         return _device(_guarded(np.array(value, dtype, order=order)))  # type: ignore[no-any-return]
+    if dtype is not None and np.dtype(dtype) != value._host.dtype:
+        _need_compiler("asarray with another dtype")
     result = np.asarray(value._host, dtype, order=order)
     return value if result is value._host else _device(result)
 
@@ -172,6 +229,7 @@ class _Module(ModuleType):
     ndarray = ndarray
     empty = ndarray
     asarray = staticmethod(asarray)
+    compiler = staticmethod(compiler)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(np, name)
@@ -180,7 +238,24 @@ class _Module(ModuleType):
         return _method(value) if callable(value) and not isinstance(value, type) else value
 
 
+class _Device:
+    """The one device there is."""
+
+    def __init__(self, number: int = 0):
+        assert number == 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+
 executor: Any = None  # whose memory to use; set by `module`
+_compiler = False
 
 
 def module(memory: Any) -> ModuleType:
@@ -194,6 +269,6 @@ def module(memory: Any) -> ModuleType:
         get_current_stream=lambda: SimpleNamespace(ptr=0, synchronize=lambda: None),
         runtime=SimpleNamespace(getDevice=lambda: 0),
         set_allocator=lambda allocator: None,
-        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+        Device=_Device,
     )
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganengine import backend
+from ganengine import backend, driver
 from ganengine.cli._request import RequestError
 
 
@@ -15,7 +15,9 @@ def pick_device(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if backend.cuda_available() else "cpu"
     if wanted == "cuda" and not backend.cuda_available():
-        raise RequestError("--device cuda: CUDA cannot be used here; ganengine doctor says why")
+        raise RequestError(
+            f"--device cuda: CUDA cannot be used here: {driver.why_not()}; see: ganengine doctor"
+        )
     return wanted
 
 

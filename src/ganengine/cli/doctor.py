@@ -8,6 +8,8 @@ import platform
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ganengine import driver
+
 _PACKAGES = ("numpy", "pillow", "safetensors", "rich", "typer")
 _FRAMEWORKS = ("torch", "jax", "matplotlib")
 
@@ -45,6 +47,7 @@ def _findings() -> Iterator[Finding]:
     yield Finding("packages", True, ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
     yield _cpu()
     yield _cuda_kernels()
+    yield _driver()
     yield _cupy()
     yield from _devices()
     yield from _data()
@@ -70,13 +73,33 @@ def _cpu() -> Finding:
 
 def _cuda_kernels() -> Finding:
     if importlib.util.find_spec("ganengine._cuda") is None:
-        cure = "put the CUDA toolkit's nvcc on PATH, then in the source: GE_CUDA=ON pip install ."
+        cure = "in the source, with the compiler from PyPI: GE_CUDA=PYPI pip install '.[cuda]'"
         return Finding("CUDA kernels", False, "not in this build", cure)
     try:
-        importlib.import_module("ganengine._cuda")
+        kernels = importlib.import_module("ganengine._cuda")
     except ImportError as error:
         return Finding("CUDA kernels", False, f"built, but do not load: {error}", "build them anew")
-    return Finding("CUDA kernels", True, "built")
+    return Finding("CUDA kernels", True, f"built for CUDA {driver.cuda(kernels.runtime_version())}")
+
+
+def _driver() -> Finding:
+    """The driver, and whether it is new enough for the kernels in this package."""
+    version = driver.version()
+    try:
+        kernels = importlib.import_module("ganengine._cuda")
+    except ImportError:
+        return Finding("NVIDIA driver", version is not None, version or "not found")
+    supported, runtime = kernels.driver_version(), kernels.runtime_version()
+    if supported == 0:
+        oldest = driver.OLDEST.get(runtime // 1000)
+        which = f" ({oldest} or newer)" if oldest else ""
+        cure = f"with an NVIDIA GPU in this machine: install its driver{which}"
+        return Finding("NVIDIA driver", False, "not found", cure)
+    words = f"{version or 'unknown version'}, for CUDA {driver.cuda(supported)}"
+    if why := driver.too_old(supported, runtime):
+        cure = f"install that, or build with nvcc {supported // 1000}.x: see docs/with-a-gpu.md"
+        return Finding("NVIDIA driver", False, f"{words}; {why}", cure)
+    return Finding("NVIDIA driver", True, words)
 
 
 def _cupy() -> Finding:
@@ -94,19 +117,33 @@ def _devices() -> Iterator[Finding]:
         yield Finding("CUDA devices", False, "not looked for, as CuPy is not installed")
         return
     except Exception as error:  # a broken CUDA installation raises whatever it likes
-        cure = "with an NVIDIA GPU in this machine: install its driver; nvidia-smi then lists it"
-        yield Finding("CUDA devices", False, f"none: {error}", cure)
+        yield Finding("CUDA devices", False, f"not found: {error}", "nvidia-smi must list them")
         return
-    driver = runtime.driverGetVersion()
     for number in range(count):
         about = runtime.getDeviceProperties(number)
-        yield Finding(
-            f"CUDA device {number}",
-            True,
+        words = (
             f"{about['name'].decode()}, compute capability {about['major']}.{about['minor']}, "
-            f"{about['totalGlobalMem'] / 2**30:.0f} GiB, "
-            f"driver for CUDA {driver // 1000}.{driver % 1000 // 10}",
+            f"{about['totalGlobalMem'] / 2**30:.0f} GiB"
         )
+        fault = _fault(number)
+        result = f"a kernel fails: {fault}" if fault else "a kernel ran, its result is right"
+        yield Finding(f"CUDA device {number}", not fault, f"{words}; {result}")
+
+
+def _fault(number: int) -> str:
+    """Run a kernel on a device and look at its result; what is wrong, or ''."""
+    import numpy as np
+
+    from ganengine import backend, kernels
+
+    x = np.arange(1000, dtype="float32")
+    try:
+        with importlib.import_module("cupy").cuda.Device(number):
+            y = kernels.affine(backend.to_device(x, "cuda"), scale=2.0, shift=1.0)
+            result = backend.to_device(y, "cpu")
+    except Exception as error:  # a broken CUDA installation raises whatever it likes
+        return str(error)
+    return "" if np.array_equal(result, 2 * x + 1) else "its result is wrong"
 
 
 def _data() -> Iterator[Finding]:

@@ -245,7 +245,7 @@ class Trainer:
                 )
         with self._turns.looking():
             for name, array in own.items():
-                array[...] = backend.to_device(state[name], self.device)
+                backend.write(array, state[name])
             self.step = int(self._done.value[0])
 
     def _state(self) -> dict[str, Array]:

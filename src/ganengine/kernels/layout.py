@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from ganengine import backend, check
 from ganengine.backend import Array, Shape
-from ganengine.launch import empty, launch
-
-MAX_NDIM = 6
+from ganengine.launch import empty
+from ganengine.strided import MAX_NDIM, copy
 
 
 def concat(arrays: Sequence[Array], *, axis: int = 1, out: Array | None = None) -> Array:
@@ -58,7 +57,7 @@ def concat(arrays: Sequence[Array], *, axis: int = 1, out: Array | None = None) 
     y = _target(out, total, *parts)
     start = 0
     for part in parts:
-        _copy(part, _slice(y, start, part.shape[axis], axis))
+        copy(part, _slice(y, start, part.shape[axis], axis))
         start += part.shape[axis]
     return y
 
@@ -91,7 +90,7 @@ def narrow(x: Array, start: int, length: int, *, axis: int = 1) -> Array:
     start = check.integer("start", start, low=0, high=x.shape[axis] - length)
     part = _slice(x, start, length, axis)
     y = empty(part.shape, like=x)
-    _copy(part, y)
+    copy(part, y)
     return y
 
 
@@ -123,9 +122,9 @@ def widen(x: Array, start: int, length: int, *, axis: int = 1) -> Array:
     length = check.integer("length", length, low=size)
     start = check.integer("start", start, low=0, high=length - size)
     y = empty((*x.shape[:axis], length, *x.shape[axis + 1 :]), like=x)
-    _copy(None, _slice(y, 0, start, axis))
-    _copy(x, _slice(y, start, size, axis))
-    _copy(None, _slice(y, start + size, length - start - size, axis))
+    copy(None, _slice(y, 0, start, axis))
+    copy(x, _slice(y, start, size, axis))
+    copy(None, _slice(y, start + size, length - start - size, axis))
     return y
 
 
@@ -193,7 +192,7 @@ def pixel_shuffle(x: Array, scale: int) -> Array:
         raise ValueError(f"x has {channels} channels; scale {r} needs a multiple of {r * r}")
     c = channels // (r * r)
     y = empty((n, c, h * r, w * r), like=x)
-    _copy(_blocks_of_channels(x, c, r), _blocks_of_pixels(y, r))
+    copy(_blocks_of_channels(x, c, r), _blocks_of_pixels(y, r))
     return y
 
 
@@ -224,7 +223,7 @@ def pixel_unshuffle(x: Array, scale: int) -> Array:
     if height % r or width % r:
         raise ValueError(f"x has images of {(height, width)}; scale {r} needs multiples of {r}")
     y = empty((n, c * r * r, height // r, width // r), like=x)
-    _copy(_blocks_of_pixels(x, r), _blocks_of_channels(y, c, r))
+    copy(_blocks_of_pixels(x, r), _blocks_of_channels(y, c, r))
     return y
 
 
@@ -238,21 +237,6 @@ def _blocks_of_pixels(x: Array, r: int) -> Array:
     """A view (N, C, H, r, r, W) of (N, C, H r, W r)."""
     n, c, height, width = x.shape
     return x.reshape(n, c, height // r, r, width // r, r).transpose(0, 1, 2, 3, 5, 4)
-
-
-def _copy(x: Array | None, y: Array) -> None:
-    """Copy x (None: zeros) into the view y."""
-    strides = [0] * MAX_NDIM if x is None else _six(_steps(x), 0)
-    launch("strided_copy", x, y, _six(y.shape, 1), strides, _six(_steps(y), 0))
-
-
-def _steps(x: Array) -> list[int]:
-    """Strides in elements."""
-    return [stride // x.itemsize for stride in x.strides]
-
-
-def _six(sizes: Sequence[int], missing: int) -> list[int]:
-    return [missing] * (MAX_NDIM - len(sizes)) + list(sizes)
 
 
 def _slice(x: Array, start: int, length: int, axis: int) -> Array:

@@ -229,7 +229,7 @@ class Module:
             if shape != tuple(array.shape):
                 raise ValueError(f"state[{name!r}] must have shape {array.shape}, got {shape}")
         for name, array in own.items():
-            array[...] = backend.to_device(backend.as_array(state[name]), backend.device_of(array))
+            backend.write(array, backend.as_array(state[name]))
 
 
 def members(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
