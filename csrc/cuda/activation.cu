@@ -50,18 +50,18 @@ __global__ void activation_backward_kernel(const float* dy,  // [count]
 }  // namespace
 
 void launch_activation_forward(const float* x, float* y, int64_t count, Activation activation,
-                               float slope, cudaStream_t stream) {
+                               float slope, const Context& context) {
     if (count == 0) return;
     launch<activation_forward_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream}, x,
-        y, count, activation, slope, is_aligned16(x, y));
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
+        x, y, count, activation, slope, is_aligned16(x, y));
 }
 
 void launch_activation_backward(const float* dy, const float* y, float* dx, int64_t count,
-                                Activation activation, float slope, cudaStream_t stream) {
+                                Activation activation, float slope, const Context& context) {
     if (count == 0) return;
     launch<activation_backward_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
         dy, y, dx, count, activation, slope, is_aligned16(dy, y, dx));
 }
 

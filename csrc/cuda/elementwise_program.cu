@@ -124,7 +124,7 @@ void launch_elementwise_program(const float* x0, const float* x1, const float* x
                                 float* y0, float* y1, float* y2, float* y3, int64_t steps,
                                 StepOps ops, StepValues left, StepValues right, StepNumbers scale,
                                 StepNumbers shift, Dims results, Dims shape, InputStrides strides,
-                                cudaStream_t stream) {
+                                const Context& context) {
     const float* const x[] = {x0, x1, x2, x3, x4, x5, x6, x7};
     float* const y[] = {y0, y1, y2, y3};
     Steps program{};
@@ -149,7 +149,7 @@ void launch_elementwise_program(const float* x0, const float* x1, const float* x
         program.result[j] = static_cast<std::uint8_t>(results[j]);
     }
     launch<elementwise_program_kernel>(
-        {.grid = blocks_for(program.count, kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(program.count, kMapThreads), .block = kMapThreads, .context = context},
         program);
 }
 

@@ -100,34 +100,34 @@ __global__ void one_hot_kernel(const std::int32_t* labels,  // [rows]
 }  // namespace
 
 void launch_embedding_forward(const int32_t* indices, const float* weight, float* y, int64_t rows,
-                              int64_t count, int64_t features, cudaStream_t stream) {
+                              int64_t count, int64_t features, const Context& context) {
     if (rows == 0 || features == 0) return;
     const int64_t chunks = (features + kFour - 1) / kFour;
     launch<embedding_forward_kernel>(
-        {.grid = blocks_for(rows * chunks, kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(rows * chunks, kMapThreads), .block = kMapThreads, .context = context},
         indices, weight, y, rows, count, features, chunks,
         features % kFour == 0 && is_aligned16(weight, y));
 }
 
 void launch_embedding_backward(const float* dy, const int32_t* indices, float* dweight,
                                int64_t rows, int64_t count, int64_t features, bool accumulate,
-                               cudaStream_t stream) {
+                               const Context& context) {
     if (count == 0 || features == 0) return;
     const int64_t chunks = (features + kWarpColumns - 1) / kWarpColumns;
     launch<embedding_backward_kernel>({.grid = blocks_for(count * chunks, kMapThreads / kWarp),
                                        .block = kMapThreads,
-                                       .stream = stream},
+                                       .context = context},
                                       dy, indices, dweight, rows, count, features, chunks,
                                       accumulate,
                                       features % kFour == 0 && is_aligned16(dy, dweight));
 }
 
 void launch_one_hot(const int32_t* labels, float* y, int64_t rows, int64_t classes,
-                    cudaStream_t stream) {
+                    const Context& context) {
     if (rows == 0 || classes == 0) return;
     launch<one_hot_kernel>({.grid = blocks_for(rows * classes, kFour * kMapThreads),
                             .block = kMapThreads,
-                            .stream = stream},
+                            .context = context},
                            labels, y, rows, classes, is_aligned16(y));
 }
 

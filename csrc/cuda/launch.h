@@ -1,6 +1,6 @@
 // The one way to start a kernel, and the one place that knows what it is started on.
 //
-//     launch<scale_kernel<4>>({.grid = blocks, .block = 256, .stream = stream}, x, y, n);
+//     launch<scale_kernel<4>>({.grid = blocks, .block = 256, .context = context}, x, y, n);
 //
 // Built by nvcc, `launch` starts the kernel on the device and throws when that fails. Built by a
 // host compiler with GE_SIMT, the same line runs the kernel thread by thread (tests/simt/simt.h),
@@ -12,15 +12,12 @@
 #include <source_location>
 #include <string>
 
-#ifdef GE_SIMT
-#include "simt.h"
-#else
-#include <cuda_runtime.h>
-
+#ifndef GE_SIMT
 #include <atomic>
 #endif
 
 #include "common/check.h"
+#include "cuda/context.h"
 
 namespace ge {
 
@@ -29,7 +26,7 @@ struct LaunchConfig {
     dim3 grid;
     dim3 block;
     std::size_t shared_bytes = 0;  // dynamic shared memory of one block
-    cudaStream_t stream = nullptr;
+    Context context;               // what the launcher was given
     std::source_location where = std::source_location::current();
 };
 
@@ -45,7 +42,7 @@ auto kernel_name() {  // auto: a named return type would be listed in the name t
 
 template <auto kKernel, typename... Args>
 void launch(const LaunchConfig& config, const Args&... args) {
-    simt::submit(config.stream,
+    simt::submit(config.context.stream,
                  {kernel_name<kKernel>(), config.grid, config.block, config.shared_bytes},
                  [=] { kKernel(args...); });
 }
@@ -86,7 +83,7 @@ void launch(const LaunchConfig& config, const Args&... args) {
     settings.gridDim = config.grid;
     settings.blockDim = config.block;
     settings.dynamicSmemBytes = config.shared_bytes;
-    settings.stream = config.stream;
+    settings.stream = config.context.stream;
     check_cuda(cudaLaunchKernelEx(&settings, kKernel, args...), kernel_name<kKernel>(),
                config.where);
 }

@@ -239,8 +239,8 @@ void with_layout(std::int64_t batch, std::int64_t features, std::int64_t spatial
 }
 
 template <int kFeatures>
-LaunchConfig config(const Layout<kFeatures>& layout, cudaStream_t stream) {
-    return {.grid = blocks_for(layout.features, kFeatures), .block = kThreads, .stream = stream};
+LaunchConfig config(const Layout<kFeatures>& layout, const Context& context) {
+    return {.grid = blocks_for(layout.features, kFeatures), .block = kThreads, .context = context};
 }
 
 }  // namespace
@@ -249,11 +249,11 @@ void launch_batch_norm_forward(const float* x, const float* gamma, const float* 
                                float* running_mean, float* running_var, float* y, float* saved,
                                int64_t batch, int64_t features, int64_t spatial, bool training,
                                float momentum, float eps, Activation activation, float slope,
-                               cudaStream_t stream) {
+                               const Context& context) {
     with_layout(batch, features, spatial, [&]<int kFeatures>(const Layout<kFeatures>& layout) {
-        launch<batch_norm_forward_kernel<kFeatures>>(config(layout, stream), layout, x, gamma, beta,
-                                                     running_mean, running_var, y, saved, training,
-                                                     momentum, eps, activation, slope);
+        launch<batch_norm_forward_kernel<kFeatures>>(config(layout, context), layout, x, gamma,
+                                                     beta, running_mean, running_var, y, saved,
+                                                     training, momentum, eps, activation, slope);
     });
 }
 
@@ -261,9 +261,9 @@ void launch_batch_norm_backward(const float* dy, const float* x, const float* ga
                                 const float* saved, const float* y, float* dx, float* dgamma,
                                 float* dbeta, int64_t batch, int64_t features, int64_t spatial,
                                 Activation activation, float slope, bool accumulate,
-                                cudaStream_t stream) {
+                                const Context& context) {
     with_layout(batch, features, spatial, [&]<int kFeatures>(const Layout<kFeatures>& layout) {
-        launch<batch_norm_backward_kernel<kFeatures>>(config(layout, stream), layout, dy, x, gamma,
+        launch<batch_norm_backward_kernel<kFeatures>>(config(layout, context), layout, dy, x, gamma,
                                                       saved, y, dx, dgamma, dbeta, activation,
                                                       slope, accumulate);
     });

@@ -20,12 +20,13 @@ class CaptureStream {
     CaptureStream& operator=(const CaptureStream&) = delete;
 
     // Relaxed: launching a kernel for the first time loads it, which other modes refuse.
-    cudaGraph_t capture(const std::function<void(cudaStream_t)>& emit) {
+    cudaGraph_t capture(Context context, const std::function<void(const Context&)>& emit) {
+        context.stream = stream_;
         check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed),
                    "cudaStreamBeginCapture");
         cudaGraph_t graph = nullptr;
         try {
-            emit(stream_);
+            emit(context);
         } catch (...) {
             (void)cudaStreamEndCapture(stream_, &graph);
             if (graph != nullptr) (void)cudaGraphDestroy(graph);
@@ -67,9 +68,9 @@ struct Program::Graph {
     }
 };
 
-Program::Program(const std::function<void(cudaStream_t)>& emit)
+Program::Program(const Context& context, const std::function<void(const Context&)>& emit)
     : graph_(std::make_unique<Graph>()) {
-    graph_->graph = CaptureStream().capture(emit);
+    graph_->graph = CaptureStream().capture(context, emit);
     graph_->kernels = count_kernels(graph_->graph);
     check_cuda(cudaGraphInstantiate(&graph_->executable, graph_->graph, 0), "cudaGraphInstantiate");
 }

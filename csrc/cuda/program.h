@@ -11,8 +11,9 @@ namespace ge {
 
 class Program {
   public:
-    // Calls `emit` with a stream, and holds what it launches there without running it.
-    explicit Program(const std::function<void(cudaStream_t)>& emit);
+    // Calls `emit` with `context` on a stream of its own, and holds what it launches there without
+    // running it. The workspace is in use in every replay.
+    Program(const Context& context, const std::function<void(const Context&)>& emit);
     ~Program();
     Program(Program&&) noexcept;
 

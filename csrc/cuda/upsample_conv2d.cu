@@ -82,12 +82,12 @@ Fold fold_of(const Dims& weight, std::int64_t scale) {
 }
 
 void launch_fold(const float* weight, float* folded, const Dims& shape, std::int64_t scale,
-                 cudaStream_t stream) {
+                 const Context& context) {
     const std::int64_t count =
         shape[0] * shape[1] * (shape[2] + scale - 1) * (shape[3] + scale - 1);
     if (count == 0) return;
     launch<upsample_conv2d_fold_kernel>(
-        {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream}, weight,
+        {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .context = context}, weight,
         folded, fold_of(shape, scale), count);
 }
 
@@ -96,11 +96,11 @@ void launch_fold(const float* weight, float* folded, const Dims& shape, std::int
 void launch_upsample_conv2d_forward(const float* x, const float* weight, const float* bias,
                                     float* folded, float* y, Dims x_shape, Dims weight_shape,
                                     Dims y_shape, Dims window, int64_t scale, Activation activation,
-                                    float slope, cudaStream_t stream) {
+                                    float slope, const Context& context) {
     const ConvMap map = upsample_map(x_shape, weight_shape, y_shape, window, scale);
     if (map.batch == 0) return;
-    launch_fold(weight, folded, weight_shape, scale, stream);
-    conv_dgrad(map, x, folded, y, {bias, activation, slope}, stream);
+    launch_fold(weight, folded, weight_shape, scale, context);
+    conv_dgrad(map, x, folded, y, {bias, activation, slope}, context);
 }
 
 void launch_upsample_conv2d_backward(const float* dy, const float* x, const float* weight,
@@ -108,23 +108,23 @@ void launch_upsample_conv2d_backward(const float* dy, const float* x, const floa
                                      float* dweight, float* dbias, Dims x_shape, Dims weight_shape,
                                      Dims y_shape, Dims window, int64_t scale,
                                      Activation activation, float slope, bool accumulate,
-                                     cudaStream_t stream) {
+                                     const Context& context) {
     const ConvMap map = upsample_map(x_shape, weight_shape, y_shape, window, scale);
-    dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, stream);
+    dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, context);
     if (dx != nullptr && map.batch > 0) {
-        launch_fold(weight, folded, weight_shape, scale, stream);
-        conv_fprop(map, dy, folded, dx, {}, stream);
+        launch_fold(weight, folded, weight_shape, scale, context);
+        conv_fprop(map, dy, folded, dx, {}, context);
     }
     const std::int64_t count =
         weight_shape[0] * weight_shape[1] * weight_shape[2] * weight_shape[3];
     if (dweight != nullptr && count > 0) {
-        conv_wgrad(map, dy, x, folded, nullptr, false, stream);
+        conv_wgrad(map, dy, x, folded, nullptr, false, context);
         launch<upsample_conv2d_unfold_kernel>(
-            {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream},
+            {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .context = context},
             folded, dweight, fold_of(weight_shape, scale), count, accumulate);
     }
     if (dbias == nullptr) return;
-    conv_channel_sums(dy, dbias, map.batch, map.big_channels, map.big_area(), accumulate, stream);
+    conv_channel_sums(dy, dbias, map.batch, map.big_channels, map.big_area(), accumulate, context);
 }
 
 }  // namespace ge

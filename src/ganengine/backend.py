@@ -25,6 +25,7 @@ IMPLEMENTATIONS = ("native", "reference")
 PRECISIONS = ("tf32", "bf16", "fp32")
 
 _precision = "tf32"
+_tile = "auto"
 
 
 def refuse_two_builds(module: ModuleType, package: Path = Path(__file__).parent) -> None:
@@ -95,14 +96,20 @@ def set_precision(name: str) -> None:
     if name not in PRECISIONS:
         raise ValueError(f"precision is {name!r}; it can be {', '.join(PRECISIONS)}")
     _precision = name
-    module = cuda_module()
-    if module is not None:
-        module.set_precision(name)
 
 
 def precision() -> str:
     """How matrix products multiply on CUDA: what :func:`set_precision` chose."""
     return _precision
+
+
+def set_tile(name: str) -> None:
+    """Choose the tile of matrix products on CUDA: ``auto`` (by size), ``small`` or ``large``.
+
+    For tests: the choice changes the time, and the order in which sums are formed.
+    """
+    global _tile
+    _tile = name
 
 
 @cache
@@ -154,38 +161,56 @@ def address(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def stream(device: str) -> tuple[int, ...]:
-    """What a native call on ``device`` takes last: CuPy's current stream; nothing on the CPU."""
+def context(device: str) -> tuple[Any, ...]:
+    """What a native call on ``device`` takes last: nothing on the CPU.
+
+    On CUDA it is CuPy's current stream, with memory in which its matrix products add up, and what
+    :func:`set_precision` chose.
+    """
     if device == "cpu":
         return ()
     cuda = importlib.import_module("cupy").cuda
-    current = int(cuda.get_current_stream().ptr)
-    _stream_workspace(int(cuda.runtime.getDevice()), current)
-    return (current,)
+    here = int(cuda.runtime.getDevice()), int(cuda.get_current_stream().ptr)
+    return (_context(*here, _precision, _tile),)
 
 
 @cache
-def _stream_workspace(device: int, stream: int) -> Array:
-    """The memory in which matrix products on ``stream`` add up; kept, for streams are few."""
-    return _set_workspace(stream)
+def _context(device: int, stream: int, precision: str, tile: str) -> Any:
+    return _with_workspace(stream, _workspace(device, stream), precision, tile)
 
 
-@contextmanager
-def capture_workspace(stream: tuple[int, ...]) -> Iterator[Array]:
-    """Memory for the products that are captured on ``stream``, to be kept with the program."""
-    if not stream:
-        yield None  # the CPU needs none
-        return
-    try:
-        yield _set_workspace(*stream)
-    finally:
-        native("cuda").set_workspace(*stream, 0, 0)  # the stream is gone after the capture
+@cache
+def _workspace(device: int, stream: int) -> Array:
+    """The memory in which products on ``stream`` add up; kept, for streams are few.
+
+    A stream that gets the handle of one that is gone gets its memory too.
+    """
+    return aligned_empty(_WORKSPACE_BYTES, "cuda")
 
 
-def _set_workspace(stream: int) -> Array:
-    memory = aligned_empty(_WORKSPACE_BYTES, "cuda")
-    native("cuda").set_workspace(stream, address(memory), memory.nbytes)
-    return memory
+def capture_context(device: str) -> tuple[tuple[Any, ...], Array]:
+    """What a native program on ``device`` takes first, and its memory, to be kept with it."""
+    if device == "cpu":
+        return (), None
+    memory = aligned_empty(_WORKSPACE_BYTES, "cuda")  # before the capture, which allocates nothing
+    return (_with_workspace(0, memory, _precision, _tile),), memory
+
+
+def _with_workspace(stream: int, memory: Array, precision: str, tile: str) -> Any:
+    return native("cuda").Context(
+        stream,
+        workspace=address(memory),
+        workspace_bytes=memory.nbytes,
+        precision=precision,
+        tile=tile,
+    )
+
+
+def stream(device: str) -> tuple[int, ...]:
+    """Where a native program on ``device`` runs: CuPy's current stream; nothing on the CPU."""
+    if device == "cpu":
+        return ()
+    return (int(importlib.import_module("cupy").cuda.get_current_stream().ptr),)
 
 
 def is_array(value: object) -> bool:

@@ -134,13 +134,14 @@ class Program:
     def _compiled(self) -> Any:
         native = backend.native(self._device)
 
-        def emit(*stream: int) -> None:  # a stream on CUDA, nothing on the CPU
-            with backend.capture_workspace(stream) as workspace:
-                self._memory.append(workspace)
-                for call in self.calls:
-                    getattr(native, call.kernel)(*call.wire, *stream)
+        context, workspace = backend.capture_context(self._device)
+        self._memory.append(workspace)
 
-        return native.Program(emit)
+        def emit(*context: Any) -> None:  # one context on CUDA, nothing on the CPU
+            for call in self.calls:
+                getattr(native, call.kernel)(*call.wire, *context)
+
+        return native.Program(*context, emit)
 
     def __len__(self) -> int:
         """The number of calls in one replay; on CUDA, of kernel launches."""

@@ -28,13 +28,15 @@ struct Program::Graph {
     std::vector<simt::Call> calls;
 };
 
-Program::Program(const std::function<void(cudaStream_t)>& emit)
+Program::Program(const Context& context, const std::function<void(const Context&)>& emit)
     : graph_(std::make_unique<Graph>()) {
     struct Capture {
         explicit Capture(Graph& graph) { simt::captured = &graph.calls; }
         ~Capture() { simt::captured = nullptr; }
     } until_the_end(*graph_);
-    emit(simt::captured);
+    Context captured = context;
+    captured.stream = simt::captured;
+    emit(captured);
 }
 
 Program::~Program() = default;

@@ -14,8 +14,8 @@ CASES = list(Bench("cpu", with_torch=False).cases("step"))
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda i: CASES[i].func.__name__)
-def test_a_case_on_cuda(on_cuda: ModuleType, cuda: ModuleType, number: int) -> None:
-    cuda.set_precision("fp32")
+def test_a_case_on_cuda(on_cuda: ModuleType, number: int) -> None:
+    backend.set_precision("fp32")
     case = list(Bench("cuda", with_torch=False).cases("step"))[number]()
     twin = list(Bench("cpu", with_torch=False).cases("step"))[number]()
     for ours, theirs in zip(case.ours(), twin.ours(), strict=True):
