@@ -52,7 +52,7 @@ Enum parse(const char* option, const Name<Enum> (&names)[kCount], const std::str
 }
 
 Context make_context(std::uintptr_t stream, std::uintptr_t workspace, std::int64_t bytes,
-                     const std::string& precision, const std::string& tile) {
+                     const std::string& precision, const std::string& tile, bool synchronous) {
     if (workspace % 16 != 0) {
         throw py::value_error("workspace must start at a multiple of 16 bytes");
     }
@@ -61,15 +61,17 @@ Context make_context(std::uintptr_t stream, std::uintptr_t workspace, std::int64
             .workspace = {reinterpret_cast<float*>(workspace), floats},
             .precision = parse("precision", kPrecisions, precision),
             .tile = parse("tile", kTiles, tile),
-            .limits = current_device_limits()};
+            .limits = current_device_limits(),
+            .synchronous = synchronous};
 }
 
-Program make_program(const Context& context, const py::function& emit) {
+Program make_program(const Context& context, const py::function& emit, const py::object&) {
     return Program(context, [&](const Context& captured) { emit(captured); });
 }
 
 void run_program(const Program& program, std::int64_t times, std::uintptr_t stream) {
-    replay_interruptibly(times, [&] { program.replay(reinterpret_cast<cudaStream_t>(stream)); });
+    const Program::Run run(program, reinterpret_cast<cudaStream_t>(stream));
+    replay_interruptibly(times, [&] { run.replay(); });
 }
 
 }  // namespace
@@ -85,6 +87,8 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
 #undef GE_BIND
 
     module.def("device_count", &device_count, "How many devices can be used; 0 without a driver.");
+    module.def("device_error", &device_error,
+               "Why no device can be used, as 'cudaErrorInsufficientDriver', or ''.");
     module.def("device_name", &device_name, py::arg("device"), "Its name, or ''.");
     module.def("compute_capability", &compute_capability, py::arg("device"), "As '9.0', or ''.");
     module.def("runtime_version", &runtime_version, "Of the CUDA runtime in here: 13000 is 13.0.");
@@ -97,15 +101,19 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
         .def(
             py::init(&make_context), py::arg("stream"), py::kw_only(), py::arg("workspace") = 0,
             py::arg("workspace_bytes") = 0, py::arg("precision") = "tf32", py::arg("tile") = "auto",
+            py::arg("synchronous") = false,
             "On the current device. The workspace is device memory for the partial sums of\n"
             "products, so that long ones with few results use the whole device; no other stream\n"
             "may use it. precision: 'fp32', 'tf32' or 'bf16'; sums are float32 always, and before\n"
-            "compute capability 8.0 there is only fp32. tile: 'auto' (by size), 'small', 'large'.");
+            "compute capability 8.0 there is only fp32. tile: 'auto' (by size), 'small', 'large'.\n"
+            "synchronous: each launch waits for its kernel, so that it reports its faults.");
 
     py::class_<Program>(module, "Program", py::module_local(),
                         "What emit(context) launches with the context that it is given: the one\n"
-                        "that was passed, on a stream of its own. Nothing of it is run yet.")
-        .def(py::init(&make_program), py::arg("context"), py::arg("emit"))
+                        "that was passed, on a stream of its own. Nothing of it is run yet.\n"
+                        "memory is kept until all that was replayed is done.")
+        .def(py::init(&make_program), py::arg("context"), py::arg("emit"), py::arg("memory"),
+             py::keep_alive<1, 4>())
         .def("run", &run_program, py::arg("times"), py::arg("stream"))
         .def("__len__", &Program::size, "How many kernels one replay launches.");
 }

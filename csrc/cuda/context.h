@@ -33,7 +33,8 @@ struct Context {
     Workspace workspace;  // of this stream alone
     Precision precision = Precision::tf32;
     TileChoice tile = TileChoice::automatic;
-    DeviceLimits limits;  // of the stream's device
+    DeviceLimits limits;       // of the stream's device
+    bool synchronous = false;  // each launch waits for its kernel, so that it reports its faults
 };
 
 }  // namespace ge

@@ -53,16 +53,16 @@ __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
 }
 
 struct PackedWeights {
-    float* data[kMostPhases];  // [rows, length]
-    int length[kMostPhases];   // lines, and zeros up to a multiple of 4
+    float* data[kMostPhases];     // [rows, length]
+    Divisor length[kMostPhases];  // lines, and zeros up to a multiple of 4
 };
 
 __global__ void conv_pack_weights_kernel(const __grid_constant__ Phases phases,
                                          const __grid_constant__ PackedWeights to) {
     const WeightLoader& from = phases.phase[blockIdx.y].a;
-    const int length = to.length[blockIdx.y];
-    const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-    const int row = static_cast<int>(index / length), line = static_cast<int>(index % length);
+    const Divisor& length = to.length[blockIdx.y];
+    const int index = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+    const int row = length.divide(index), line = index - row * length.value;
     if (row >= from.rows) return;
     to.data[blockIdx.y][index] = line < from.lines.count ? *from.at(row, line) : 0.0f;
 }
@@ -85,9 +85,9 @@ void pack_weights(Phases& phases, Workspace& workspace, const Context& context) 
     bool ordered = true;
     for (int i = 0; i < phases.count; ++i) {
         const WeightLoader& weights = phases.phase[i].a;
-        packed.length[i] = std::max((weights.lines.count + 3) / 4 * 4, 4);
+        packed.length[i] = Divisor(std::max((weights.lines.count + 3) / 4 * 4, 4));
         packed.data[i] = next + floats;
-        const std::int64_t size = std::int64_t{weights.rows} * packed.length[i];
+        const std::int64_t size = std::int64_t{weights.rows} * packed.length[i].value;
         floats += size;
         most = std::max(most, size);
         readers += tiles_of<WideTile>(1, phases.phase[i].n);
@@ -101,13 +101,14 @@ void pack_weights(Phases& phases, Workspace& workspace, const Context& context) 
         return;
     }
     if (readers < kLeastReaders || floats > workspace.floats) return;
+    if (most > INT32_MAX - kThreads) return;  // the kernel counts in int
     launch<conv_pack_weights_kernel>(
         {.grid = {blocks_for(most, kThreads), static_cast<unsigned>(phases.count)},
          .block = kThreads,
          .context = context},
         phases, packed);
     for (int i = 0; i < phases.count; ++i) {
-        phases.phase[i].a.packed = {packed.data[i], phases.phase[i].m, packed.length[i]};
+        phases.phase[i].a.packed = {packed.data[i], phases.phase[i].m, packed.length[i].value};
     }
     workspace.data += floats;
     workspace.floats -= floats;

@@ -26,7 +26,7 @@ struct LaunchConfig {
     dim3 grid;
     dim3 block;
     std::size_t shared_bytes = 0;  // dynamic shared memory of one block
-    Context context;               // what the launcher was given
+    Context context = {};          // what the launcher was given
     std::source_location where = std::source_location::current();
 };
 
@@ -49,13 +49,24 @@ void launch(const LaunchConfig& config, const Args&... args) {
 
 #else
 
-// Throws when `error` is one, after clearing it, so that the next call starts clean.
-inline void check_cuda(cudaError_t error, const std::string& what,
-                       std::source_location where = std::source_location::current()) {
-    if (error == cudaSuccess) return;
+// Throws for an error, after clearing it, so that the next call starts clean.
+[[noreturn]] inline void fail_cuda(cudaError_t error, const std::string& what,
+                                   const std::source_location& where) {
     (void)cudaGetLastError();
     fail(where.file_name(), static_cast<int>(where.line()),
          what + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) + ")");
+}
+
+// The same if `error` is one.
+inline void check_cuda(cudaError_t error, const char* what,
+                       std::source_location where = std::source_location::current()) {
+    if (error != cudaSuccess) fail_cuda(error, what, where);
+}
+
+// The kernel's name is put together only for a message.
+template <auto kKernel>
+void check_launch(cudaError_t error, const std::source_location& where) {
+    if (error != cudaSuccess) fail_cuda(error, kernel_name<kKernel>(), where);
 }
 
 // A kernel gets more than 48 KB of dynamic shared memory only after this call, once on each device.
@@ -63,12 +74,12 @@ template <auto kKernel>
 void allow_shared_memory(std::size_t bytes, const std::source_location& where) {
     static std::atomic<std::uint64_t> allowed_on{0};  // one bit for each device
     int device = 0;
-    check_cuda(cudaGetDevice(&device), kernel_name<kKernel>(), where);
+    check_launch<kKernel>(cudaGetDevice(&device), where);
     const std::uint64_t bit = std::uint64_t{1} << (device & 63);
     if (allowed_on.load(std::memory_order_relaxed) & bit) return;
-    check_cuda(cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(bytes)),
-               kernel_name<kKernel>(), where);
+    check_launch<kKernel>(cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                               static_cast<int>(bytes)),
+                          where);
     allowed_on.fetch_or(bit, std::memory_order_relaxed);
 }
 
@@ -84,8 +95,9 @@ void launch(const LaunchConfig& config, const Args&... args) {
     settings.blockDim = config.block;
     settings.dynamicSmemBytes = config.shared_bytes;
     settings.stream = config.context.stream;
-    check_cuda(cudaLaunchKernelEx(&settings, kKernel, args...), kernel_name<kKernel>(),
-               config.where);
+    check_launch<kKernel>(cudaLaunchKernelEx(&settings, kKernel, args...), config.where);
+    if (!config.context.synchronous) return;
+    check_launch<kKernel>(cudaStreamSynchronize(config.context.stream), config.where);
 }
 
 #ifdef __CUDACC__

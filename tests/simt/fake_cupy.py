@@ -7,6 +7,7 @@ on device arrays; as CuPy, it refuses what would move data without being asked.
 
 from __future__ import annotations
 
+import time
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ class Pointer:
     def __init__(self, ptr: int, owner: object):
         self.ptr = ptr
         self.owner = owner
+        self.device_id = 0
 
     def __add__(self, offset: int) -> Pointer:
         return Pointer(self.ptr + offset, self.owner)
@@ -166,6 +168,16 @@ class _Ufunc:
         _call(self._ufunc.at, *arguments)
 
 
+class Event:
+    """A moment: all that was launched is done when the launch returns."""
+
+    def record(self) -> None:
+        self.seconds = time.perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+
 class _Module(ModuleType):
     """The module ``cupy``: NumPy's functions, but for those above."""
 
@@ -189,11 +201,16 @@ def module(memory: Any) -> ModuleType:
     executor = memory
     ndarray.__module__ = "cupy"
     result = _Module("cupy")
+    current = [0]  # the device, and those before
     result.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         is_available=lambda: True,
         get_current_stream=lambda: SimpleNamespace(ptr=0, synchronize=lambda: None),
-        runtime=SimpleNamespace(getDevice=lambda: 0),
+        runtime=SimpleNamespace(getDevice=lambda: current[0]),
+        Event=Event,
+        get_elapsed_time=lambda first, last: 1e3 * (last.seconds - first.seconds),  # milliseconds
         set_allocator=lambda allocator: None,
-        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+        Device=lambda number=0: SimpleNamespace(
+            synchronize=lambda: None, use=lambda: current.insert(0, number)
+        ),
     )
     return result

@@ -44,8 +44,13 @@ Program::Program(Program&&) noexcept = default;
 
 std::size_t Program::size() const { return graph_->calls.size(); }
 
-void Program::replay(cudaStream_t) const {
-    for (const simt::Call& call : graph_->calls) simt::run(call.launch, call.thread);
+Program::Run::Run(const Program& program, cudaStream_t stream)
+    : program_(program), stream_(stream) {}
+
+Program::Run::~Run() = default;
+
+void Program::Run::replay() const {
+    for (const simt::Call& call : program_.graph_->calls) simt::run(call.launch, call.thread);
 }
 
 }  // namespace ge

@@ -24,6 +24,7 @@ CASES = (
     Case((1, 2, 1, 1), (3, 2, 7, 7), {"stride": (3, 1), "padding": 6}),
     Case((3, 2, 8, 7), (2, 2, 1, 2), {"stride": 3}),  # some pixels meet no tap
     Case((2, 3, 4, 4), (5, 3, 4, 4)),  # a dense layer
+    Case((1, 2, 11, 13), (3, 2, 5, 3), {"stride": (4, 5), "padding": 1}),  # 20 phases, two launches
 )
 LARGE = (
     Case((9, 64, 11, 12), (3, 64, 2, 2)),  # weights packed in two runs of 32 channels
