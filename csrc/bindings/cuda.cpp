@@ -52,7 +52,8 @@ Enum parse(const char* option, const Name<Enum> (&names)[kCount], const std::str
 }
 
 Context make_context(std::uintptr_t stream, std::uintptr_t workspace, std::int64_t bytes,
-                     const std::string& precision, const std::string& tile, bool synchronous) {
+                     const std::string& precision, const std::string& tile, bool overlap,
+                     bool synchronous) {
     if (workspace % 16 != 0) {
         throw py::value_error("workspace must start at a multiple of 16 bytes");
     }
@@ -62,6 +63,7 @@ Context make_context(std::uintptr_t stream, std::uintptr_t workspace, std::int64
             .precision = parse("precision", kPrecisions, precision),
             .tile = parse("tile", kTiles, tile),
             .limits = current_device_limits(),
+            .overlap = overlap,
             .synchronous = synchronous};
 }
 
@@ -101,11 +103,12 @@ PYBIND11_MODULE(GE_CUDA_MODULE, module) {
         .def(
             py::init(&make_context), py::arg("stream"), py::kw_only(), py::arg("workspace") = 0,
             py::arg("workspace_bytes") = 0, py::arg("precision") = "tf32", py::arg("tile") = "auto",
-            py::arg("synchronous") = false,
+            py::arg("overlap") = false, py::arg("synchronous") = false,
             "On the current device. The workspace is device memory for the partial sums of\n"
             "products, so that long ones with few results use the whole device; no other stream\n"
             "may use it. precision: 'fp32', 'tf32' or 'bf16'; sums are float32 always, and before\n"
             "compute capability 8.0 there is only fp32. tile: 'auto' (by size), 'small', 'large'.\n"
+            "overlap: a kernel may start while the one before ends (9.0 on).\n"
             "synchronous: each launch waits for its kernel, so that it reports its faults.");
 
     py::class_<Program>(module, "Program", py::module_local(),

@@ -17,6 +17,7 @@ __global__ void activation_forward_kernel(const float* x,  // [count]
                                           float* y,        // [count]
                                           std::int64_t count, Activation activation, float slope,
                                           bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     float four[kFour];
@@ -33,6 +34,7 @@ __global__ void activation_backward_kernel(const float* dy,  // [count]
                                            float* dx,        // [count]
                                            std::int64_t count, Activation activation, float slope,
                                            bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     float gradient[kFour], output[kFour];

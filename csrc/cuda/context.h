@@ -34,6 +34,7 @@ struct Context {
     Precision precision = Precision::tf32;
     TileChoice tile = TileChoice::automatic;
     DeviceLimits limits;       // of the stream's device
+    bool overlap = false;      // a kernel may start while the one before ends (9.0 on)
     bool synchronous = false;  // each launch waits for its kernel, so that it reports its faults
 };
 

@@ -19,6 +19,7 @@ constexpr int kPlaces = 4, kWarps = 8, kBlockPlaces = 32 * kPlaces;  // of a thr
 template <int kChannels>
 __global__ void __launch_bounds__(32 * kWarps, 2)
     conv_few_kernel(const __grid_constant__ Phases phases) {
+    wait_for_launch_before();
     __shared__ float parts[kWarps][kChannels][kBlockPlaces];
     const Phase& phase = phases.phase[static_cast<int>(blockIdx.x) % phases.count];
     const PatchLoader<false>& x = phase.b;

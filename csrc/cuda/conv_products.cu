@@ -34,6 +34,7 @@ constexpr int kLeastBlocks = Tile::kTileN >= 128 ? 2 : 4;  // on a multiprocesso
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     conv_kernel(const __grid_constant__ Phases phases) {
+    wait_for_launch_before();
     const int number = static_cast<int>(blockIdx.x);
     const Phase& phase = phases.phase[number % phases.count];
     const int block = number / phases.count;
@@ -41,6 +42,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
 }
 
 __global__ void conv_sum_splits_kernel(const __grid_constant__ Phases phases) {
+    wait_for_launch_before();
     const Phase& phase = phases.phase[blockIdx.y];
     if (phase.splits == 1) return;
     sum_splits(phase.partials, phase.splits, phase.m, phase.n, phase.epilogue);
@@ -49,6 +51,7 @@ __global__ void conv_sum_splits_kernel(const __grid_constant__ Phases phases) {
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     conv_wgrad_kernel(const __grid_constant__ WeightProduct product) {
+    wait_for_launch_before();
     run_product<kPrecision, Tile>(product, static_cast<int>(blockIdx.x));
 }
 
@@ -59,6 +62,7 @@ struct PackedWeights {
 
 __global__ void conv_pack_weights_kernel(const __grid_constant__ Phases phases,
                                          const __grid_constant__ PackedWeights to) {
+    wait_for_launch_before();
     const WeightLoader& from = phases.phase[blockIdx.y].a;
     const Divisor& length = to.length[blockIdx.y];
     const int index = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);

@@ -20,6 +20,7 @@ __global__ void __launch_bounds__(kSumThreads)
                              float* sums,         // [parts, channels]
                              int channels, int area, std::int64_t batch, std::int64_t images_each,
                              bool accumulate) {
+    wait_for_launch_before();
     const int channel = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
     const std::int64_t first = part * images_each, last = min(batch, first + images_each);
     float total = 0.0f;
@@ -39,6 +40,7 @@ __global__ void __launch_bounds__(kSumThreads)
 __global__ void conv_channel_parts_kernel(const float* parts,  // [count, channels]
                                           float* sums,         // [channels]
                                           int count, int channels, bool accumulate) {
+    wait_for_launch_before();
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     if (channel >= channels) return;
     float total = 0.0f;

@@ -57,6 +57,7 @@ __global__ void gather_kernel(const std::uint8_t* data,     // [n, row_size]
                               std::int64_t n, std::int64_t rows, std::int64_t row_size,
                               std::int64_t chunks,  // of four elements, in a row
                               float scale, float shift, bool vector) {
+    wait_for_launch_before();
     const std::int64_t row = thread_number() / chunks;
     const std::int64_t first = thread_number() % chunks * kFour;
     if (row >= rows) return;
@@ -80,6 +81,7 @@ __global__ void __launch_bounds__(kRowThreads)
                            std::uint64_t seed,
                            const std::int64_t* counter,  // [1] or null
                            std::int64_t position, bool vector) {
+    wait_for_launch_before();
     const std::int64_t row = blockIdx.x;
     const std::int64_t index = shuffled_index(permutation, seed, position_of(counter, position));
     for (std::int64_t first = std::int64_t{threadIdx.x} * kFour; first < row_size;
@@ -95,6 +97,7 @@ __global__ void __launch_bounds__(kRowThreads)
                          std::int64_t row_size, Permutation permutation, std::uint64_t seed,
                          const std::int64_t* counter,  // [1] or null
                          std::int64_t position) {
+    wait_for_launch_before();
     const std::int64_t row = blockIdx.x;
     const std::int64_t index = shuffled_index(permutation, seed, position_of(counter, position));
     for (std::int64_t i = threadIdx.x; i < row_size; i += blockDim.x) {
@@ -110,6 +113,7 @@ struct Moves {
 
 // Atomic, because two of the counters may be one.
 __global__ void advance_kernel(Moves moves) {
+    wait_for_launch_before();
     std::int64_t* counter = moves.counter[threadIdx.x];
     if (counter == nullptr) return;
     atomicAdd(reinterpret_cast<unsigned long long*>(counter),
@@ -131,6 +135,7 @@ __global__ void __launch_bounds__(kRecordThreads)
                   std::int64_t capacity, std::int64_t columns, std::int64_t column,
                   const std::int64_t* counter,  // [1] or null
                   std::int64_t position) {
+    wait_for_launch_before();
     const float* data = values.data[blockIdx.x];
     const std::int64_t size = values.size[blockIdx.x];  // 0 where there are no data
     const bool of_sigmoid = values.of_sigmoid[blockIdx.x];

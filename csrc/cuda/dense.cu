@@ -42,12 +42,14 @@ constexpr int kLeastBlocks = Tile::kTileM >= 128 ? 2 : 4;
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     dense_forward_kernel(Forward product) {
+    wait_for_launch_before();
     run_product<kPrecision, Tile>(product, static_cast<int>(blockIdx.x));
 }
 
 template <Precision kPrecision, class Tile, bool kFused>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     dense_backward_kernel(InputGradient<kFused> dx, WeightGradient<kFused> dweight) {
+    wait_for_launch_before();
     const int block = static_cast<int>(blockIdx.x);
     if (block < dx.blocks) {
         run_product<kPrecision, Tile>(dx, block);
@@ -59,6 +61,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
 template <Precision kPrecision>
 __global__ void __launch_bounds__(SmallTile::kThreads)
     matmul_both_transposed_kernel(BothTransposed product) {
+    wait_for_launch_before();
     run_product<kPrecision, SmallTile>(product, static_cast<int>(blockIdx.x));
 }
 
@@ -68,6 +71,7 @@ __global__ void dense_output_gradient_kernel(const float* dy,  // [count]
                                              float* dz,        // [count]
                                              std::int64_t count, Activation activation,
                                              float slope) {
+    wait_for_launch_before();
     const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (i < count) dz[i] = activate_backward(dy[i], y[i], activation, slope);
 }

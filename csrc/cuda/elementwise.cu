@@ -62,6 +62,7 @@ bool has_vectors(const Inputs<kInputs>& x, const float* y) {
 
 template <bool kVector, class F>
 __global__ void map_kernel(F f, const __grid_constant__ Inputs<F::kInputs> x, float* y) {
+    wait_for_launch_before();
     constexpr int kElements = kVector ? kFour : 1;
     const std::int64_t i = kElements * thread_number();
     if (i >= x.at.count) return;
@@ -135,6 +136,7 @@ __global__ void __launch_bounds__(kThreads < kSumThreads ? kSumThreads : kThread
     row_sum_kernel(const float* x,  // [outer, reduced]
                    float* y,        // [outer]
                    std::int64_t outer, std::int64_t reduced, float scale, bool vector) {
+    wait_for_launch_before();
     const std::int64_t o = thread_number() / kThreads;
     const int thread = static_cast<int>(threadIdx.x) % kThreads;
     if (o >= outer) return;
@@ -154,6 +156,7 @@ __global__ void __launch_bounds__(kThreads)
                       std::int64_t reduced, std::int64_t inner,
                       unsigned blocks,  // for each o
                       float scale) {
+    wait_for_launch_before();
     __shared__ float parts[kThreads];
     const int thread = static_cast<int>(threadIdx.x);
     const std::int64_t o = blockIdx.x / blocks;

@@ -86,6 +86,7 @@ __device__ float apply(StepOp op, float a, float b, float scale, float shift) {
 }
 
 __global__ void elementwise_program_kernel(Steps program) {
+    wait_for_launch_before();
     __shared__ float values[kValues][kMapThreads];
     const std::int64_t i = thread_number();
     if (i >= program.count) return;

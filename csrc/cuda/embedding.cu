@@ -33,6 +33,7 @@ __global__ void embedding_forward_kernel(const std::int32_t* indices,  // [rows]
                                          std::int64_t features,
                                          std::int64_t chunks,  // of four features, in a row
                                          bool vector) {
+    wait_for_launch_before();
     const std::int64_t row = thread_number() / chunks;
     const std::int64_t first = thread_number() % chunks * kFour;
     if (row >= rows) return;
@@ -51,6 +52,7 @@ __global__ void embedding_backward_kernel(const float* dy,              // [rows
                                           std::int64_t features,
                                           std::int64_t chunks,  // of kWarpColumns, in a row
                                           bool accumulate, bool vector) {
+    wait_for_launch_before();
     constexpr int kAtOnce = 4;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
     const std::int64_t warp = thread_number() / kWarp;
@@ -85,6 +87,7 @@ __global__ void embedding_backward_kernel(const float* dy,              // [rows
 __global__ void one_hot_kernel(const std::int32_t* labels,  // [rows]
                                float* y,                    // [rows, classes]
                                std::int64_t rows, std::int64_t classes, bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     std::int64_t row = i / classes, k = i % classes;
     if (row >= rows) return;

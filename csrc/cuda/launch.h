@@ -18,8 +18,15 @@
 
 #include "common/check.h"
 #include "cuda/context.h"
+#if defined(GE_SIMT) || defined(__CUDACC__)
+#include "cuda/ptx.cuh"
+#endif
 
 namespace ge {
+
+#if defined(GE_SIMT) || defined(__CUDACC__)
+using ptx::wait_for_launch_before;  // with which every kernel begins
+#endif
 
 // Where and how large a launch is. `where` fills itself in: the line that wrote the braces.
 struct LaunchConfig {
@@ -43,7 +50,8 @@ auto kernel_name() {  // auto: a named return type would be listed in the name t
 template <auto kKernel, typename... Args>
 void launch(const LaunchConfig& config, const Args&... args) {
     simt::submit(config.context.stream,
-                 {kernel_name<kKernel>(), config.grid, config.block, config.shared_bytes},
+                 {kernel_name<kKernel>(), config.grid, config.block, config.shared_bytes,
+                  config.context.overlap},
                  [=] { kKernel(args...); });
 }
 
@@ -95,6 +103,13 @@ void launch(const LaunchConfig& config, const Args&... args) {
     settings.blockDim = config.block;
     settings.dynamicSmemBytes = config.shared_bytes;
     settings.stream = config.context.stream;
+    cudaLaunchAttribute overlap{};
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    if (config.context.overlap && config.context.limits.capability >= 90) {
+        settings.attrs = &overlap;
+        settings.numAttrs = 1;
+    }
     check_launch<kKernel>(cudaLaunchKernelEx(&settings, kKernel, args...), config.where);
     if (!config.context.synchronous) return;
     check_launch<kKernel>(cudaStreamSynchronize(config.context.stream), config.where);

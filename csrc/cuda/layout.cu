@@ -25,6 +25,7 @@ struct Copy {
 
 template <bool kVector>
 __global__ void strided_copy_kernel(const __grid_constant__ Copy copy) {
+    wait_for_launch_before();
     constexpr int kElements = kVector ? kFour : 1;
     const std::int64_t i = kElements * thread_number();
     if (i >= copy.at.count) return;

@@ -43,6 +43,7 @@ struct Problem {
 };
 
 __global__ void __launch_bounds__(kThreads) bce_with_logits_kernel(Problem p) {
+    wait_for_launch_before();
     const std::int64_t first = std::int64_t{blockIdx.x} * kOfBlock;
     const auto place = [&](int k) { return first + k * kThreads + threadIdx.x; };
     float logits[kOfThread], targets[kOfThread], sum = 0.0f;
@@ -70,6 +71,7 @@ __global__ void __launch_bounds__(kThreads) bce_with_logits_kernel(Problem p) {
 }
 
 __global__ void __launch_bounds__(kThreads) bce_with_logits_total_kernel(Problem p) {
+    wait_for_launch_before();
     float sum = 0.0f;
     for (std::int64_t i = std::int64_t{threadIdx.x} * kOfBlock; i < p.count;
          i += std::int64_t{kThreads} * kOfBlock) {
@@ -91,6 +93,7 @@ __global__ void __launch_bounds__(kHeadThreads)
                                  Problem p,            // but for its logits, which are made here
                                  float* logits,        // [batch]
                                  int in_features) {
+    wait_for_launch_before();
     constexpr int kRowsOfBlock = kHeadThreads / kWarp * kRowsOfWarp;
     const int warp = static_cast<int>(threadIdx.x) / kWarp;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;

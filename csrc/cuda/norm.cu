@@ -140,6 +140,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
                               float* saved,                 // [2, F]: mean, inv
                               bool training, float momentum, float eps, Activation activation,
                               float slope) {
+    wait_for_launch_before();
     const Share<kFeatures> share(layout);
     const std::int64_t f = share.feature;
     Statistics<float> now = {running_mean[f], running_var[f]};
@@ -199,6 +200,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
                                float* dgamma,                 // [F], or null
                                float* dbeta,                  // [F], or null
                                Activation activation, float slope, bool accumulate) {
+    wait_for_launch_before();
     __shared__ Parts<kFeatures, 2> parts;
     const Share<kFeatures> share(layout);
     const std::int64_t f = share.feature;

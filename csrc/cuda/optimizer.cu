@@ -136,6 +136,7 @@ struct Four {
 template <class Rule>
 __global__ void __launch_bounds__(kThreads, kResident)
     optimizer_kernel(Rule rule, Arrays<Rule::kArrays> arrays) {
+    wait_for_launch_before();
     __shared__ typename Rule::Rates shared_rates;
     const std::int64_t stride = std::int64_t{gridDim.x} * kThreads * kFour;
     std::int64_t i = thread_number() * kFour;

@@ -127,6 +127,7 @@ __device__ T* outputs(T* y, const Pooling& pool, std::int64_t plane) {
 __global__ void max_pool2d_forward_kernel(const float* x,  // [planes, H, W]
                                           float* y,        // [planes, OH, OW]
                                           Pooling pool) {
+    wait_for_launch_before();
     const Place at(pool.rows.outputs, pool.columns.outputs);
     if (at.plane >= pool.planes) return;
     y[thread_number()] = largest(image(x, pool, at.plane), pool, at.row, at.column).value;
@@ -136,6 +137,7 @@ __global__ void max_pool2d_backward_kernel(const float* dy,  // [planes, OH, OW]
                                            const float* x,   // [planes, H, W]
                                            float* dx,        // [planes, H, W]
                                            Pooling pool) {
+    wait_for_launch_before();
     const Place at(pool.rows.size, pool.columns.size);
     if (at.plane >= pool.planes) return;
     const float* plane = image(x, pool, at.plane);
@@ -151,6 +153,7 @@ __global__ void max_pool2d_backward_kernel(const float* dy,  // [planes, OH, OW]
 __global__ void avg_pool2d_forward_kernel(const float* x,  // [planes, H, W]
                                           float* y,        // [planes, OH, OW]
                                           Pooling pool, bool count_padding) {
+    wait_for_launch_before();
     const Place at(pool.rows.outputs, pool.columns.outputs);
     if (at.plane >= pool.planes) return;
     float sum = 0.0f;
@@ -162,6 +165,7 @@ __global__ void avg_pool2d_forward_kernel(const float* x,  // [planes, H, W]
 __global__ void avg_pool2d_backward_kernel(const float* dy,  // [planes, OH, OW]
                                            float* dx,        // [planes, H, W]
                                            Pooling pool, bool count_padding) {
+    wait_for_launch_before();
     const Place at(pool.rows.size, pool.columns.size);
     if (at.plane >= pool.planes) return;
     float sum = 0.0f;

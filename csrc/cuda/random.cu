@@ -38,6 +38,7 @@ struct Source {
 __global__ void uniform_kernel(float* out,  // [count]
                                std::int64_t count, float low, float span, Source source,
                                bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     const PhiloxBlock block = source.block(thread_number());
@@ -51,6 +52,7 @@ __global__ void uniform_kernel(float* out,  // [count]
 
 __global__ void normal_kernel(float* out,  // [count]
                               std::int64_t count, Source source, bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     const PhiloxBlock block = source.block(thread_number());
@@ -64,6 +66,7 @@ __global__ void dropout_kernel(const float* x,  // [count]
                                float* y,        // [count]
                                std::int64_t count, std::uint32_t threshold, float scale,
                                Source source, bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     float four[kFour];
@@ -79,6 +82,7 @@ __global__ void dropout_kernel(const float* x,  // [count]
 __global__ void shuffled_indices_kernel(std::int32_t* indices,  // [count]
                                         std::int64_t count, Permutation permutation,
                                         Source source) {
+    wait_for_launch_before();
     const std::int64_t i = thread_number();
     if (i >= count) return;
     const std::uint64_t place = source.start() + static_cast<std::uint64_t>(i);

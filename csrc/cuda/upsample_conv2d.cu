@@ -31,6 +31,7 @@ struct Fold {
 __global__ void upsample_conv2d_fold_kernel(const float* weight,  // [O, C, kh, kw]
                                             float* folded,        // [C, O, kh + s - 1, kw + s - 1]
                                             Fold fold, int count) {
+    wait_for_launch_before();
     const int number = static_cast<int>(thread_number());
     if (number >= count) return;
     const auto [rows, w] = fold.folded_w.split(number);
@@ -55,6 +56,7 @@ __global__ void upsample_conv2d_unfold_kernel(
     const float* folded,  // [C, O, kh + s - 1, kw + s - 1]
     float* dweight,       // [O, C, kh, kw]
     Fold fold, int count, bool accumulate) {
+    wait_for_launch_before();
     const int number = static_cast<int>(thread_number());
     if (number >= count) return;
     const auto [rows, j] = fold.kernel_w.split(number);

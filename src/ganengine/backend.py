@@ -202,8 +202,18 @@ def _with_workspace(stream: int, memory: Array, precision: str, tile: str) -> An
         workspace_bytes=memory.nbytes,
         precision=precision,
         tile=tile,
+        overlap=overlap(),
         synchronous=synchronous(),
     )
+
+
+@cache
+def overlap() -> bool:
+    """Whether ``GANENGINE_OVERLAP=1`` lets a kernel start while the one before it ends.
+
+    For compute capability 9.0 on; off until it was measured on a GPU.
+    """
+    return os.environ.get("GANENGINE_OVERLAP", "0") not in ("", "0")
 
 
 @cache

@@ -210,6 +210,7 @@ class Kernels:
             workspace_bytes=memory.nbytes,
             precision=self.precision,
             tile=self.tile,
+            overlap=True,  # so that a kernel that does not wait is found
         )
 
 
@@ -230,7 +231,9 @@ def as_device(executor: Executor) -> Iterator[ModuleType]:
         patch.setitem(sys.modules, "cupy", fake)
         patch.setattr(backend, "cupy", lambda: fake)
         patch.setattr(backend, "cuda_module", lambda: cuda)
-        kept = (backend._context, backend._workspace)  # of another executor's memory
+        patch.setenv("GANENGINE_OVERLAP", "1")
+        # of another executor's memory, and of another environment
+        kept = (backend._context, backend._workspace, backend.overlap)
         for each in kept:
             each.cache_clear()
         yield fake
