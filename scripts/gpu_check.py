@@ -98,12 +98,12 @@ def run(section: Section, log: IO[str], limit: float, environment: dict[str, str
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    reason = ""
+    reason, out_of_time = "", False
     try:
         if process.wait(limit) != 0:
             reason = f"exit status {process.returncode}"
     except subprocess.TimeoutExpired:
-        reason = f"stopped after {limit:.0f} s"
+        reason, out_of_time = f"stopped after {limit:.0f} s", True
     finally:
         stop(process)
     took = round(time.monotonic() - start, 1)
@@ -112,6 +112,8 @@ def run(section: Section, log: IO[str], limit: float, environment: dict[str, str
     entry: Json = {"status": "ok", "reason": "", "seconds": took, "says": lines[-1:]}
     if section.unsupported and any(section.unsupported in line for line in lines):
         return {**entry, "status": "skipped", "reason": section.unsupported}
+    if out_of_time and section.may_take_too_long:
+        return {**entry, "status": "skipped", "reason": f"time: {reason}"}
     if reason:
         entry = {**entry, "status": "failed", "reason": reason, "says": lines[-20:]}
     if section.result:

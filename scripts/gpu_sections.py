@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+LARGE_GIB = 8  # for what measures bandwidth and large products
 WORK = ROOT / "build" / "gpu-check"
 SITE = WORK / "site"  # the package is installed here, and nowhere else
 
@@ -28,6 +30,7 @@ class Section:
     needs: str = "build"  # a section that must not have failed
     packages: tuple[str, ...] = ("cupy",)  # modules without which it is skipped
     missing: str = ""  # why it cannot run here
+    may_take_too_long: bool = False  # on a slow GPU: then it is skipped, and has not failed
     unsupported: str = ""  # words of its output that say that the machine cannot do this
     result: Callable[[], Json] | None = None  # read when it is over
 
@@ -37,6 +40,8 @@ def sections(gpu: Json, out: Path) -> list[Section]:
     python, capability = sys.executable, gpu["compute_cap"]
     architecture = "90a" if capability == "9.0" else capability.replace(".", "")
     bench = [python, "bench/kernels.py", "--device", "cuda"]
+    memory = int(gpu["memory.total"].split()[0]) / 1024  # GiB
+    small = "" if memory >= LARGE_GIB else f"needs {LARGE_GIB} GiB of device memory"
     workers = ["-n", "8"] if importlib.util.find_spec("xdist") else []
 
     def step(recipe: str) -> Section:
@@ -45,6 +50,7 @@ def sections(gpu: Json, out: Path) -> list[Section]:
             f"step {recipe}",
             [python, "bench/step.py", recipe, "--device", "cuda", *brief, "--out", str(out)],
             limit=110,
+            may_take_too_long=True,
             result=lambda: read_json(out / f"step-{recipe}.json"),
         )
 
@@ -57,6 +63,7 @@ def sections(gpu: Json, out: Path) -> list[Section]:
             limit=60,
             packages=("cupy", "pytest"),
             missing="" if program else "compute-sanitizer was not found",
+            may_take_too_long=True,
             unsupported="Device not supported",
         )
 
@@ -90,8 +97,11 @@ def sections(gpu: Json, out: Path) -> list[Section]:
             "large product",
             [*bench, "--groups", "product", "--out", str(out / "product.json")],
             limit=40,
+            missing=small,
+            may_take_too_long=True,
             result=lambda: read_json(out / "product.json"),
         ),
+        limits(architecture, out),
         *map(sanitizer, ("memcheck", "racecheck", "initcheck")),
         Section(
             "kernels",
@@ -100,6 +110,8 @@ def sections(gpu: Json, out: Path) -> list[Section]:
                 *("--out", str(out / "kernels.json")),
             ],
             limit=60,
+            missing=small,
+            may_take_too_long=True,
             result=lambda: read_json(out / "kernels.json"),
         ),
         Section(
@@ -116,12 +128,35 @@ def sections(gpu: Json, out: Path) -> list[Section]:
                 *("--out", str(out / "convolutions.json")),
             ],
             limit=150,
+            missing=small,
+            may_take_too_long=True,
             result=lambda: read_json(out / "convolutions.json"),
         ),
         step("keras-dcgan"),
         step("dcgan-mnist"),
         step("wgan-gp"),
     ]
+
+
+def limits(architecture: str, out: Path) -> Section:
+    """What the device can do at best, measured by a program of its own."""
+    nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    program, result = WORK / "limits", out / "limits.json"
+    build = shlex.join(
+        [
+            *(nvcc or "nvcc", "-std=c++17", "-O3", f"-arch=sm_{architecture}"),
+            *("bench/limits.cu", "-o", str(program)),
+        ]
+    )
+    return Section(
+        "limits",
+        ["bash", "-eo", "pipefail", "-c", f"{build}; {program} | tee {shlex.quote(str(result))}"],
+        limit=60,
+        needs="",
+        packages=(),
+        missing="" if nvcc else "nvcc was not found",
+        result=lambda: read_json(result),
+    )
 
 
 def find_sanitizer() -> str | None:

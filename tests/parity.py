@@ -87,16 +87,16 @@ def main() -> None:
 
 def compare_on_cuda(rows: int, columns: int) -> None:
     """Every kernel in float32, and the products in every precision with every tile."""
-    cupy, native = backend.cupy(), backend.native("cuda")
+    cupy = backend.cupy()
     if cupy is None:
         sys.exit("no CUDA device")
     cupy.cuda.set_allocator(None)  # no pool: an access outside an array leaves its allocation
     for precision in LOOSER:
         for tile in ("small", "large"):
-            native.set_precision(precision)
-            native.set_tile(tile)
+            backend.set_precision(precision)
+            backend.set_tile(tile)
             compare(OnCuda(), rows, columns, precision=precision)
-    native.set_precision("fp32")
+    backend.set_precision("fp32")
 
 
 if __name__ == "__main__":

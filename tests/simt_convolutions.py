@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,7 @@ def assert_within(got: Array, expected: Array, error: Array) -> None:
 class Convolution:
     """One of the convolutions, in the executor."""
 
-    def __init__(self, cuda: ModuleType, simt: Any, name: str) -> None:
+    def __init__(self, cuda: Any, simt: Any, name: str) -> None:
         self.cuda = cuda
         self.simt = simt
         self.name = name
@@ -58,11 +57,9 @@ class Convolution:
     def use(self, precision: str, tile: str = "auto", workspace: int = 0) -> Array:
         """Set how products run from now on; returns the workspace of so many floats."""
         self.precision = precision
-        self.cuda.set_precision(precision)
-        self.cuda.set_tile(tile)
         self.workspace = self.simt.empty(workspace, align="start", name="workspace")
-        address = self.workspace.ctypes.data if workspace else 0
-        self.cuda.set_workspace(0, address, 4 * workspace)
+        self.cuda.precision, self.cuda.tile = precision, tile
+        self.cuda.workspace = self.workspace
         return self.workspace
 
     def reset(self) -> None:
@@ -226,7 +223,7 @@ class Convolution:
                 if key in rest or key in (missing or ()):
                     wire.append(rest[key].ctypes.data if key in rest else 0)
             getattr(self.cuda, self.name + suffix)(
-                *wire, *self._geometry(case), activation, SLOPE, *tail, 0
+                *wire, *self._geometry(case), activation, SLOPE, *tail
             )
             results = [rest[key].copy() for key in outputs]
             first = first or results

@@ -11,7 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
-GPU = {"name": "NVIDIA H200", "driver_version": "580", "compute_cap": "9.0", "memory.total": "1"}
+GPU = {
+    "name": "NVIDIA H200",
+    "driver_version": "580",
+    "compute_cap": "9.0",
+    "memory.total": "143771 MiB",
+}
 
 
 @pytest.fixture
@@ -107,6 +112,35 @@ def test_a_failure_does_not_stop_the_next_but_what_needs_it(run, section):
     assert entries["other"]["status"] == "ok"
 
 
+def test_a_slow_section_is_skipped_where_slowness_is_no_fault(run, section):
+    program = "import time; print('half', flush=True); time.sleep(60)"
+    passed, entries, _ = run(section("slow", program, limit=2.0, may_take_too_long=True))
+    assert passed
+    assert (entries["slow"]["status"], entries["slow"]["says"]) == ("skipped", ["half"])
+    assert entries["slow"]["reason"] == "time: stopped after 2 s"
+
+
+@pytest.mark.parametrize(
+    ("capability", "memory", "architecture", "skipped"),
+    [
+        ("7.5", "3911 MiB", "75", {"large product", "kernels", "convolutions"}),
+        ("8.9", "24564 MiB", "89", set()),
+        ("9.0", "81559 MiB", "90a", set()),
+        ("12.0", "32607 MiB", "120", set()),
+    ],
+)
+def test_sections_fit_the_gpu(gpu_check, tmp_path, capability, memory, architecture, skipped):
+    todo = gpu_check.sections({"compute_cap": capability, "memory.total": memory}, tmp_path)
+    small = {section.name for section in todo if section.missing.startswith("needs 8 GiB")}
+    assert small == skipped
+    commands = {section.name: " ".join(section.command) for section in todo}
+    assert f"ARCHITECTURES={architecture}-real" in commands["build"]
+    assert f"-arch=sm_{architecture} " in commands["limits"]
+    slow = {section.name for section in todo if section.may_take_too_long}
+    assert {"memcheck", "racecheck", "initcheck"} < slow
+    assert not slow & {"build", "doctor", "tests", "demo"}
+
+
 def test_a_section_has_a_time_limit_and_leaves_nothing_running(run, section):
     program = (
         "import subprocess, sys, time;"
@@ -179,7 +213,7 @@ def test_the_sections_are_what_they_should_be(gpu_check, tmp_path):
     todo = {section.name: section for section in gpu_check.sections(GPU, tmp_path)}
     wanted = {
         *("build", "doctor", "tests", "memcheck", "racecheck", "initcheck", "step mlp-128"),
-        *("step mlp-500", "kernels", "large product", "demo"),
+        *("step mlp-500", "limits", "kernels", "large product", "demo"),
         *("convolutions", "step keras-dcgan", "step dcgan-mnist", "step wgan-gp"),
     }
     assert set(todo) == wanted

@@ -56,14 +56,15 @@ GE_HOST_DEVICE static inline float activate(float z, Activation activation, floa
     }
 }
 
-// dz = dy f'(z), written with y = f(z)
+// dz = dy f'(z), written with y = f(z). Where y is NaN, so is dz: a gradient that looked healthy
+// would hide it.
 GE_HOST_DEVICE static inline float activate_backward(float dy, float y, Activation activation,
                                                      float slope) {
     switch (activation) {
         case Activation::relu:
-            return y > 0.0f ? dy : 0.0f;
+            return y > 0.0f ? dy : y <= 0.0f ? 0.0f : y;
         case Activation::leaky_relu:
-            return y > 0.0f ? dy : slope * dy;
+            return y > 0.0f ? dy : y <= 0.0f ? slope * dy : y;
         case Activation::tanh:
             return dy * (1.0f - y * y);
         case Activation::sigmoid:

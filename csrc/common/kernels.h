@@ -1,7 +1,7 @@
 // Every kernel's signature, once for both targets.
 //
 // The list makes the declarations, the CPU's table for each instruction set, CUDA's launchers
-// (which take the stream as well) and both Python modules, so that a new kernel is one entry here,
+// (which take the context as well) and both Python modules, so that a new kernel is one entry here,
 // one .cpp file and one .cu file, named as the comments say. Pointers are contiguous row-major
 // arrays; a pointer marked "or null" may be.
 #pragma once

@@ -239,13 +239,13 @@ GE_INLINE Vec activate(Vec z, Activation activation, float slope) {
     }
 }
 
-// dz = dy f'(z), written with y = f(z).
+// dz = dy f'(z), written with y = f(z), and NaN where y is.
 GE_INLINE Vec activate_backward(Vec dy, Vec y, Activation activation, float slope) {
     switch (activation) {
         case Activation::relu:
-            return select(y > Vec{}, dy, Vec{});
+            return select(y > Vec{}, dy, select(y <= Vec{}, Vec{}, y));
         case Activation::leaky_relu:
-            return select(y > Vec{}, dy, dy * slope);
+            return select(y > Vec{}, dy, select(y <= Vec{}, dy * slope, y));
         case Activation::tanh:
             return dy * (1.0f - y * y);
         case Activation::sigmoid:

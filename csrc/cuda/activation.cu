@@ -17,6 +17,7 @@ __global__ void activation_forward_kernel(const float* x,  // [count]
                                           float* y,        // [count]
                                           std::int64_t count, Activation activation, float slope,
                                           bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     float four[kFour];
@@ -33,6 +34,7 @@ __global__ void activation_backward_kernel(const float* dy,  // [count]
                                            float* dx,        // [count]
                                            std::int64_t count, Activation activation, float slope,
                                            bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     float gradient[kFour], output[kFour];
@@ -50,18 +52,18 @@ __global__ void activation_backward_kernel(const float* dy,  // [count]
 }  // namespace
 
 void launch_activation_forward(const float* x, float* y, int64_t count, Activation activation,
-                               float slope, cudaStream_t stream) {
+                               float slope, const Context& context) {
     if (count == 0) return;
     launch<activation_forward_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream}, x,
-        y, count, activation, slope, is_aligned16(x, y));
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
+        x, y, count, activation, slope, is_aligned16(x, y));
 }
 
 void launch_activation_backward(const float* dy, const float* y, float* dx, int64_t count,
-                                Activation activation, float slope, cudaStream_t stream) {
+                                Activation activation, float slope, const Context& context) {
     if (count == 0) return;
     launch<activation_backward_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
         dy, y, dx, count, activation, slope, is_aligned16(dy, y, dx));
 }
 

@@ -19,6 +19,7 @@ constexpr int kPlaces = 4, kWarps = 8, kBlockPlaces = 32 * kPlaces;  // of a thr
 template <int kChannels>
 __global__ void __launch_bounds__(32 * kWarps, 2)
     conv_few_kernel(const __grid_constant__ Phases phases) {
+    wait_for_launch_before();
     __shared__ float parts[kWarps][kChannels][kBlockPlaces];
     const Phase& phase = phases.phase[static_cast<int>(blockIdx.x) % phases.count];
     const PatchLoader<false>& x = phase.b;
@@ -94,7 +95,7 @@ __global__ void __launch_bounds__(32 * kWarps, 2)
 
 }  // namespace
 
-bool conv_few(const Phases& phases, cudaStream_t stream) {
+bool conv_few(const Phases& phases, const Context& context) {
     const int channels = phases.phase[0].m;
     std::int64_t blocks = 0;
     for (int i = 0; i < phases.count; ++i) {
@@ -102,10 +103,10 @@ bool conv_few(const Phases& phases, cudaStream_t stream) {
     }
     blocks *= phases.count;
     // Fewer places leave multiprocessors idle, unless the channels are divided among blocks.
-    const bool pays = channels <= 4 && 2 * blocks >= current_device_limits().multiprocessors;
-    if (!pays || gemm_options.tile != TileChoice::automatic) return false;
+    const bool pays = channels <= 4 && 2 * blocks >= context.limits.multiprocessors;
+    if (!pays || context.tile != TileChoice::automatic) return false;
     const LaunchConfig config = {
-        .grid = static_cast<unsigned>(to_int(blocks)), .block = 32 * kWarps, .stream = stream};
+        .grid = static_cast<unsigned>(to_int(blocks)), .block = 32 * kWarps, .context = context};
     if (channels == 1) {
         launch<conv_few_kernel<1>>(config, phases);
     } else {

@@ -114,6 +114,6 @@ struct Correlation {
 
 // Computes the phases without tensor cores if the result has so few channels, and so many places,
 // that this is faster (conv_few.cu); false if not.
-bool conv_few(const Phases& phases, cudaStream_t stream);
+bool conv_few(const Phases& phases, const Context& context);
 
 }  // namespace ge

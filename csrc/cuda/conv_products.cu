@@ -34,6 +34,7 @@ constexpr int kLeastBlocks = Tile::kTileN >= 128 ? 2 : 4;  // on a multiprocesso
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     conv_kernel(const __grid_constant__ Phases phases) {
+    wait_for_launch_before();
     const int number = static_cast<int>(blockIdx.x);
     const Phase& phase = phases.phase[number % phases.count];
     const int block = number / phases.count;
@@ -41,6 +42,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
 }
 
 __global__ void conv_sum_splits_kernel(const __grid_constant__ Phases phases) {
+    wait_for_launch_before();
     const Phase& phase = phases.phase[blockIdx.y];
     if (phase.splits == 1) return;
     sum_splits(phase.partials, phase.splits, phase.m, phase.n, phase.epilogue);
@@ -49,20 +51,22 @@ __global__ void conv_sum_splits_kernel(const __grid_constant__ Phases phases) {
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     conv_wgrad_kernel(const __grid_constant__ WeightProduct product) {
+    wait_for_launch_before();
     run_product<kPrecision, Tile>(product, static_cast<int>(blockIdx.x));
 }
 
 struct PackedWeights {
-    float* data[kMostPhases];  // [rows, length]
-    int length[kMostPhases];   // lines, and zeros up to a multiple of 4
+    float* data[kMostPhases];     // [rows, length]
+    Divisor length[kMostPhases];  // lines, and zeros up to a multiple of 4
 };
 
 __global__ void conv_pack_weights_kernel(const __grid_constant__ Phases phases,
                                          const __grid_constant__ PackedWeights to) {
+    wait_for_launch_before();
     const WeightLoader& from = phases.phase[blockIdx.y].a;
-    const int length = to.length[blockIdx.y];
-    const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-    const int row = static_cast<int>(index / length), line = static_cast<int>(index % length);
+    const Divisor& length = to.length[blockIdx.y];
+    const int index = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+    const int row = length.divide(index), line = index - row * length.value;
     if (row >= from.rows) return;
     to.data[blockIdx.y][index] = line < from.lines.count ? *from.at(row, line) : 0.0f;
 }
@@ -77,7 +81,7 @@ bool in_order(const WeightLoader& weights) {
 }
 
 // Puts the weights of all phases in order, if that pays and there is room.
-void pack_weights(Phases& phases, Workspace& workspace, cudaStream_t stream) {
+void pack_weights(Phases& phases, Workspace& workspace, const Context& context) {
     constexpr int kThreads = 256, kLeastReaders = 8;
     PackedWeights packed = {};
     float* next = workspace.data;
@@ -85,9 +89,9 @@ void pack_weights(Phases& phases, Workspace& workspace, cudaStream_t stream) {
     bool ordered = true;
     for (int i = 0; i < phases.count; ++i) {
         const WeightLoader& weights = phases.phase[i].a;
-        packed.length[i] = std::max((weights.lines.count + 3) / 4 * 4, 4);
+        packed.length[i] = Divisor(std::max((weights.lines.count + 3) / 4 * 4, 4));
         packed.data[i] = next + floats;
-        const std::int64_t size = std::int64_t{weights.rows} * packed.length[i];
+        const std::int64_t size = std::int64_t{weights.rows} * packed.length[i].value;
         floats += size;
         most = std::max(most, size);
         readers += tiles_of<WideTile>(1, phases.phase[i].n);
@@ -101,134 +105,136 @@ void pack_weights(Phases& phases, Workspace& workspace, cudaStream_t stream) {
         return;
     }
     if (readers < kLeastReaders || floats > workspace.floats) return;
+    if (most > INT32_MAX - kThreads) return;  // the kernel counts in int
     launch<conv_pack_weights_kernel>(
         {.grid = {blocks_for(most, kThreads), static_cast<unsigned>(phases.count)},
          .block = kThreads,
-         .stream = stream},
+         .context = context},
         phases, packed);
     for (int i = 0; i < phases.count; ++i) {
-        phases.phase[i].a.packed = {packed.data[i], phases.phase[i].m, packed.length[i]};
+        phases.phase[i].a.packed = {packed.data[i], phases.phase[i].m, packed.length[i].value};
     }
     workspace.data += floats;
     workspace.floats -= floats;
 }
 
 template <class Tile>
-void run(Phases& phases, Workspace workspace, cudaStream_t stream) {
+void run(Phases& phases, Workspace workspace, const Context& context) {
     constexpr int kSumThreads = 256;
     int blocks = 0;
     std::int64_t sums = 0;
     for (int i = 0; i < phases.count; ++i) {
         Phase& phase = phases.phase[i];
-        plan<Tile>(phase, workspace, phases.count);
+        plan<Tile>(context, phase, workspace, phases.count);
         blocks = std::max(blocks, phase.blocks);
         if (phase.splits > 1) {
             sums = std::max(sums, std::int64_t{phase.m} * ((phase.n + 3) / 4));
         }
     }
     const auto count = static_cast<unsigned>(phases.count);
-    with_precision([&](auto precision) {
+    with_precision(context, [&](auto precision) {
         launch<conv_kernel<precision.value, Tile>>(
             {.grid = static_cast<unsigned>(to_int(std::int64_t{blocks} * phases.count)),
              .block = Tile::kThreads,
              .shared_bytes = kSharedBytes<Tile, WeightLoader>,
-             .stream = stream},
+             .context = context},
             phases);
     });
     if (sums == 0) return;
     launch<conv_sum_splits_kernel>(
-        {.grid = {blocks_for(sums, kSumThreads), count}, .block = kSumThreads, .stream = stream},
+        {.grid = {blocks_for(sums, kSumThreads), count}, .block = kSumThreads, .context = context},
         phases);
 }
 
-void run(Phases& phases, cudaStream_t stream) {
+void run(Phases& phases, const Context& context) {
     if (phases.count == 0) return;
-    if (conv_few(phases, stream)) {
+    if (conv_few(phases, context)) {
         phases.count = 0;
         return;
     }
-    Workspace workspace = workspace_of(stream);
-    pack_weights(phases, workspace, stream);
+    Workspace workspace = context.workspace;
+    pack_weights(phases, workspace, context);
     std::int64_t tiles = 0;
     int depth = 0;
     for (int i = 0; i < phases.count; ++i) {
         tiles += tiles_of<WideTile>(phases.phase[i].m, phases.phase[i].n);
         depth = std::max(depth, phases.phase[i].k);
     }
-    if (use_large_tile<WeightLoader, WideTile>(tiles_pay<WideTile>(tiles, depth))) {
-        run<WideTile>(phases, workspace, stream);
+    if (use_large_tile<WeightLoader, WideTile>(context,
+                                               tiles_pay<WideTile>(context, tiles, depth))) {
+        run<WideTile>(phases, workspace, context);
     } else {
-        run<SmallTile>(phases, workspace, stream);
+        run<SmallTile>(phases, workspace, context);
     }
     phases.count = 0;
 }
 
 void run(const Correlation& correlation, const std::vector<Axis>& rows,
-         const std::vector<Axis>& columns, cudaStream_t stream) {
+         const std::vector<Axis>& columns, const Context& context) {
     if (correlation.batch == 0 || correlation.out.channels == 0) return;
     Phases phases;
     for (const Axis& h : rows) {
         for (const Axis& w : columns) {
             if (h.places == 0 || w.places == 0) continue;
-            if (phases.count == kMostPhases) run(phases, stream);
+            if (phases.count == kMostPhases) run(phases, context);
             phases.phase[phases.count++] = correlation.phase(h, w);
         }
     }
-    run(phases, stream);
+    run(phases, context);
 }
 
 template <class Tile>
-void run(WeightProduct product, cudaStream_t stream) {
-    Workspace workspace = workspace_of(stream);
-    plan<Tile>(product, workspace);
-    with_precision([&](auto precision) {
+void run(WeightProduct product, const Context& context) {
+    Workspace workspace = context.workspace;
+    plan<Tile>(context, product, workspace);
+    with_precision(context, [&](auto precision) {
         launch<conv_wgrad_kernel<precision.value, Tile>>(
             {.grid = static_cast<unsigned>(product.blocks),
              .block = Tile::kThreads,
              .shared_bytes = kSharedBytes<Tile, ChannelLoader>,
-             .stream = stream},
+             .context = context},
             product);
     });
-    finish_splits(product, stream);
+    finish_splits(product, context);
 }
 
 }  // namespace
 
 void conv_fprop(const ConvMap& map, const float* big, const float* weight, float* small,
-                const Finish& finish, cudaStream_t stream) {
+                const Finish& finish, const Context& context) {
     const std::int64_t depth = map.big_channels * map.taps();
     if (map.is_dense()) {
         return launch_dense_forward(big, weight, finish.bias, small, map.batch, depth,
-                                    map.small_channels, finish.activation, finish.slope, stream);
+                                    map.small_channels, finish.activation, finish.slope, context);
     }
     run({map.batch, big, map.big(), small, map.small(), weight, depth, map.taps(), map.w.kernel,
          finish},
-        {fprop_axis(map.h)}, {fprop_axis(map.w)}, stream);
+        {fprop_axis(map.h)}, {fprop_axis(map.w)}, context);
 }
 
 void conv_dgrad(const ConvMap& map, const float* small, const float* weight, float* big,
-                const Finish& finish, cudaStream_t stream) {
+                const Finish& finish, const Context& context) {
     const std::int64_t columns = map.big_channels * map.taps();
     if (map.is_dense() && finish.bias == nullptr && finish.activation == Activation::linear) {
         return launch_matmul(small, weight, big, map.batch, columns, map.small_channels, false,
-                             false, stream);
+                             false, context);
     }
     std::vector<Axis> h, w;
     for (int phase = 0; phase < map.h.stride; ++phase) h.push_back(dgrad_axis(map.h, phase));
     for (int phase = 0; phase < map.w.stride; ++phase) w.push_back(dgrad_axis(map.w, phase));
     run({map.batch, small, map.small(), big, map.big(), weight, map.taps(), columns, map.w.kernel,
          finish},
-        h, w, stream);
+        h, w, context);
 }
 
 void conv_wgrad(const ConvMap& map, const float* big, const float* small, float* dweight,
-                float* small_sums, bool accumulate, cudaStream_t stream) {
+                float* small_sums, bool accumulate, const Context& context) {
     if (map.small_channels == 0 || (dweight == nullptr && small_sums == nullptr)) return;
     if (map.is_dense()) {
         return launch_dense_backward(small, big, nullptr, nullptr, nullptr, nullptr, dweight,
                                      small_sums, map.batch, map.big_channels * map.taps(),
                                      map.small_channels, Activation::linear, 0.0f, accumulate,
-                                     stream);
+                                     context);
     }
     const int rows = to_int(map.small_channels), channels = to_int(map.big_channels);
     const Lines lines(channels, to_int(map.h.kernel), to_int(map.w.kernel));
@@ -256,18 +262,19 @@ void conv_wgrad(const ConvMap& map, const float* big, const float* small, float*
         .n = dweight == nullptr ? 0 : lines.count,
         .k = places};
     const std::int64_t tiles = tiles_of<WideTile>(product.m, product.n);
-    if (use_large_tile<ChannelLoader, WideTile>(tiles_pay<WideTile>(tiles, product.k))) {
-        run<WideTile>(product, stream);
+    if (use_large_tile<ChannelLoader, WideTile>(context,
+                                                tiles_pay<WideTile>(context, tiles, product.k))) {
+        run<WideTile>(product, context);
     } else {
-        run<SmallTile>(product, stream);
+        run<SmallTile>(product, context);
     }
 }
 
 const float* conv_output_gradient(const float* dy, const float* y, float* dz, const Dims& shape,
-                                  Activation activation, float slope, cudaStream_t stream) {
+                                  Activation activation, float slope, const Context& context) {
     if (activation == Activation::linear) return dy;
     const std::int64_t count = shape[0] * shape[1] * shape[2] * shape[3];
-    launch_activation_backward(dy, y, dz, count, activation, slope, stream);
+    launch_activation_backward(dy, y, dz, count, activation, slope, context);
     return dz;
 }
 

@@ -20,6 +20,7 @@ __global__ void __launch_bounds__(kSumThreads)
                              float* sums,         // [parts, channels]
                              int channels, int area, std::int64_t batch, std::int64_t images_each,
                              bool accumulate) {
+    wait_for_launch_before();
     const int channel = static_cast<int>(blockIdx.x), part = static_cast<int>(blockIdx.y);
     const std::int64_t first = part * images_each, last = min(batch, first + images_each);
     float total = 0.0f;
@@ -39,6 +40,7 @@ __global__ void __launch_bounds__(kSumThreads)
 __global__ void conv_channel_parts_kernel(const float* parts,  // [count, channels]
                                           float* sums,         // [channels]
                                           int count, int channels, bool accumulate) {
+    wait_for_launch_before();
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     if (channel >= channels) return;
     float total = 0.0f;
@@ -49,11 +51,11 @@ __global__ void conv_channel_parts_kernel(const float* parts,  // [count, channe
 }  // namespace
 
 void conv_channel_sums(const float* image, float* sums, std::int64_t batch, std::int64_t channels,
-                       std::int64_t area, bool accumulate, cudaStream_t stream) {
+                       std::int64_t area, bool accumulate, const Context& context) {
     constexpr std::int64_t kBlocksEach = 4, kLeastEach = 2048;  // a multiprocessor; elements
     if (channels == 0) return;
-    const Workspace workspace = workspace_of(stream);
-    const std::int64_t idle = kBlocksEach * current_device_limits().multiprocessors / channels;
+    const Workspace workspace = context.workspace;
+    const std::int64_t idle = kBlocksEach * context.limits.multiprocessors / channels;
     const std::int64_t worth = std::min(batch * area / kLeastEach, batch);
     const std::int64_t room = workspace.floats / channels;
     const std::int64_t wanted = std::max<std::int64_t>(std::min({idle, worth, room}), 1);
@@ -61,14 +63,15 @@ void conv_channel_sums(const float* image, float* sums, std::int64_t batch, std:
     const auto parts =
         static_cast<unsigned>(std::max<std::int64_t>((batch + images_each - 1) / images_each, 1));
     const bool split = parts > 1;
-    launch<conv_channel_sums_kernel>(
-        {.grid = {static_cast<unsigned>(channels), parts}, .block = kSumThreads, .stream = stream},
-        image, split ? workspace.data : sums, to_int(channels),
-        to_int(std::max<std::int64_t>(area, 1)), area == 0 ? 0 : batch, images_each,
-        accumulate && !split);
+    launch<conv_channel_sums_kernel>({.grid = {static_cast<unsigned>(channels), parts},
+                                      .block = kSumThreads,
+                                      .context = context},
+                                     image, split ? workspace.data : sums, to_int(channels),
+                                     to_int(std::max<std::int64_t>(area, 1)), area == 0 ? 0 : batch,
+                                     images_each, accumulate && !split);
     if (!split) return;
     launch<conv_channel_parts_kernel>(
-        {.grid = blocks_for(channels, kSumThreads), .block = kSumThreads, .stream = stream},
+        {.grid = blocks_for(channels, kSumThreads), .block = kSumThreads, .context = context},
         workspace.data, sums, static_cast<int>(parts), to_int(channels), accumulate);
 }
 

@@ -13,22 +13,22 @@ namespace ge {
 void launch_conv_transpose2d_forward(const float* x, const float* weight, const float* bias,
                                      float* y, Dims x_shape, Dims weight_shape, Dims y_shape,
                                      Dims window, Activation activation, float slope,
-                                     cudaStream_t stream) {
+                                     const Context& context) {
     const ConvMap map = conv_map(x_shape, y_shape, weight_shape, window);
-    conv_dgrad(map, x, weight, y, {bias, activation, slope}, stream);
+    conv_dgrad(map, x, weight, y, {bias, activation, slope}, context);
 }
 
 void launch_conv_transpose2d_backward(const float* dy, const float* x, const float* weight,
                                       const float* y, float* dz, float* dx, float* dweight,
                                       float* dbias, Dims x_shape, Dims weight_shape, Dims y_shape,
                                       Dims window, Activation activation, float slope,
-                                      bool accumulate, cudaStream_t stream) {
+                                      bool accumulate, const Context& context) {
     const ConvMap map = conv_map(x_shape, y_shape, weight_shape, window);
-    dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, stream);
-    if (dx != nullptr) conv_fprop(map, dy, weight, dx, {}, stream);
-    conv_wgrad(map, dy, x, dweight, nullptr, accumulate, stream);
+    dy = conv_output_gradient(dy, y, dz, y_shape, activation, slope, context);
+    if (dx != nullptr) conv_fprop(map, dy, weight, dx, {}, context);
+    conv_wgrad(map, dy, x, dweight, nullptr, accumulate, context);
     if (dbias == nullptr) return;
-    conv_channel_sums(dy, dbias, map.batch, map.big_channels, map.big_area(), accumulate, stream);
+    conv_channel_sums(dy, dbias, map.batch, map.big_channels, map.big_area(), accumulate, context);
 }
 
 }  // namespace ge

@@ -57,6 +57,7 @@ __global__ void gather_kernel(const std::uint8_t* data,     // [n, row_size]
                               std::int64_t n, std::int64_t rows, std::int64_t row_size,
                               std::int64_t chunks,  // of four elements, in a row
                               float scale, float shift, bool vector) {
+    wait_for_launch_before();
     const std::int64_t row = thread_number() / chunks;
     const std::int64_t first = thread_number() % chunks * kFour;
     if (row >= rows) return;
@@ -80,6 +81,7 @@ __global__ void __launch_bounds__(kRowThreads)
                            std::uint64_t seed,
                            const std::int64_t* counter,  // [1] or null
                            std::int64_t position, bool vector) {
+    wait_for_launch_before();
     const std::int64_t row = blockIdx.x;
     const std::int64_t index = shuffled_index(permutation, seed, position_of(counter, position));
     for (std::int64_t first = std::int64_t{threadIdx.x} * kFour; first < row_size;
@@ -95,6 +97,7 @@ __global__ void __launch_bounds__(kRowThreads)
                          std::int64_t row_size, Permutation permutation, std::uint64_t seed,
                          const std::int64_t* counter,  // [1] or null
                          std::int64_t position) {
+    wait_for_launch_before();
     const std::int64_t row = blockIdx.x;
     const std::int64_t index = shuffled_index(permutation, seed, position_of(counter, position));
     for (std::int64_t i = threadIdx.x; i < row_size; i += blockDim.x) {
@@ -110,6 +113,7 @@ struct Moves {
 
 // Atomic, because two of the counters may be one.
 __global__ void advance_kernel(Moves moves) {
+    wait_for_launch_before();
     std::int64_t* counter = moves.counter[threadIdx.x];
     if (counter == nullptr) return;
     atomicAdd(reinterpret_cast<unsigned long long*>(counter),
@@ -131,6 +135,7 @@ __global__ void __launch_bounds__(kRecordThreads)
                   std::int64_t capacity, std::int64_t columns, std::int64_t column,
                   const std::int64_t* counter,  // [1] or null
                   std::int64_t position) {
+    wait_for_launch_before();
     const float* data = values.data[blockIdx.x];
     const std::int64_t size = values.size[blockIdx.x];  // 0 where there are no data
     const bool of_sigmoid = values.of_sigmoid[blockIdx.x];
@@ -160,55 +165,56 @@ bool rows_are_aligned(const std::uint8_t* data, const float* out, std::int64_t r
 }  // namespace
 
 void launch_gather(const uint8_t* data, const int32_t* indices, float* out, int64_t n, int64_t rows,
-                   int64_t row_size, float scale, float shift, cudaStream_t stream) {
+                   int64_t row_size, float scale, float shift, const Context& context) {
     if (rows == 0 || row_size == 0) return;
     const int64_t chunks = (row_size + kFour - 1) / kFour;
     launch<gather_kernel>(
-        {.grid = blocks_for(rows * chunks, kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(rows * chunks, kMapThreads), .block = kMapThreads, .context = context},
         data, indices, out, n, rows, row_size, chunks, scale, shift,
         rows_are_aligned(data, out, row_size));
 }
 
 void launch_gather_shuffled(const uint8_t* data, float* out, int64_t n, int64_t rows,
                             int64_t row_size, float scale, float shift, uint64_t seed,
-                            const int64_t* counter, int64_t position, cudaStream_t stream) {
+                            const int64_t* counter, int64_t position, const Context& context) {
     if (rows == 0 || row_size == 0) return;
     launch<gather_shuffled_kernel>(
-        {.grid = static_cast<unsigned>(rows), .block = kRowThreads, .stream = stream}, data, out,
+        {.grid = static_cast<unsigned>(rows), .block = kRowThreads, .context = context}, data, out,
         row_size, scale, shift, make_permutation(static_cast<std::uint32_t>(n), seed, 0), seed,
         counter, position, rows_are_aligned(data, out, row_size));
 }
 
 void launch_take_shuffled(const uint32_t* data, uint32_t* out, int64_t n, int64_t rows,
                           int64_t row_size, uint64_t seed, const int64_t* counter, int64_t position,
-                          cudaStream_t stream) {
+                          const Context& context) {
     if (rows == 0 || row_size == 0) return;
     launch<take_shuffled_kernel>(
         {.grid = static_cast<unsigned>(rows),
          .block = static_cast<unsigned>(row_size <= kWarp ? kWarp : kRowThreads),
-         .stream = stream},
+         .context = context},
         data, out, row_size, make_permutation(static_cast<std::uint32_t>(n), seed, 0), seed,
         counter, position);
 }
 
 void launch_advance(int64_t* counter0, int64_t by0, int64_t* counter1, int64_t by1,
                     int64_t* counter2, int64_t by2, int64_t* counter3, int64_t by3,
-                    cudaStream_t stream) {
+                    const Context& context) {
     const Moves moves = {{counter0, counter1, counter2, counter3}, {by0, by1, by2, by3}};
-    launch<advance_kernel>({.grid = 1, .block = kCounters, .stream = stream}, moves);
+    launch<advance_kernel>({.grid = 1, .block = kCounters, .context = context}, moves);
 }
 
 void launch_record(const float* value0, const float* value1, const float* value2,
                    const float* value3, const float* value4, const float* value5,
                    const float* value6, const float* value7, float* history, Dims8 sizes,
                    Flags8 of_sigmoid, int64_t count, int64_t capacity, int64_t columns,
-                   int64_t column, const int64_t* counter, int64_t position, cudaStream_t stream) {
+                   int64_t column, const int64_t* counter, int64_t position,
+                   const Context& context) {
     if (count == 0) return;
     Values values = {{value0, value1, value2, value3, value4, value5, value6, value7}, {}, {}};
     std::copy(sizes.begin(), sizes.end(), values.size);
     std::copy(of_sigmoid.begin(), of_sigmoid.end(), values.of_sigmoid);
     launch<record_kernel>(
-        {.grid = static_cast<unsigned>(count), .block = kRecordThreads, .stream = stream}, values,
+        {.grid = static_cast<unsigned>(count), .block = kRecordThreads, .context = context}, values,
         history, capacity, columns, column, counter, position);
 }
 

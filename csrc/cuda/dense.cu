@@ -42,12 +42,14 @@ constexpr int kLeastBlocks = Tile::kTileM >= 128 ? 2 : 4;
 template <Precision kPrecision, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     dense_forward_kernel(Forward product) {
+    wait_for_launch_before();
     run_product<kPrecision, Tile>(product, static_cast<int>(blockIdx.x));
 }
 
 template <Precision kPrecision, class Tile, bool kFused>
 __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
     dense_backward_kernel(InputGradient<kFused> dx, WeightGradient<kFused> dweight) {
+    wait_for_launch_before();
     const int block = static_cast<int>(blockIdx.x);
     if (block < dx.blocks) {
         run_product<kPrecision, Tile>(dx, block);
@@ -59,6 +61,7 @@ __global__ void __launch_bounds__(Tile::kThreads, kLeastBlocks<Tile>)
 template <Precision kPrecision>
 __global__ void __launch_bounds__(SmallTile::kThreads)
     matmul_both_transposed_kernel(BothTransposed product) {
+    wait_for_launch_before();
     run_product<kPrecision, SmallTile>(product, static_cast<int>(blockIdx.x));
 }
 
@@ -68,23 +71,24 @@ __global__ void dense_output_gradient_kernel(const float* dy,  // [count]
                                              float* dz,        // [count]
                                              std::int64_t count, Activation activation,
                                              float slope) {
+    wait_for_launch_before();
     const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (i < count) dz[i] = activate_backward(dy[i], y[i], activation, slope);
 }
 
 template <class Tile>
-void run_forward(Forward product, cudaStream_t stream) {
-    Workspace workspace = workspace_of(stream);
-    plan<Tile>(product, workspace);
-    with_precision([&](auto precision) {
+void run_forward(Forward product, const Context& context) {
+    Workspace workspace = context.workspace;
+    plan<Tile>(context, product, workspace);
+    with_precision(context, [&](auto precision) {
         launch<dense_forward_kernel<precision.value, Tile>>(
             {.grid = static_cast<unsigned>(product.blocks),
              .block = Tile::kThreads,
              .shared_bytes = kSharedBytes<Tile, MatrixLoader<true>>,
-             .stream = stream},
+             .context = context},
             product);
     });
-    finish_splits(product, stream);
+    finish_splits(product, context);
 }
 
 // The arguments of launch_dense_backward that do not depend on how dz is read.
@@ -102,7 +106,7 @@ struct BackwardArguments {
 template <class Tile, bool kFused>
 void run_backward(const OutputGradient<kFused, true>& rows,
                   const OutputGradient<kFused, false>& columns, const BackwardArguments& to,
-                  cudaStream_t stream) {
+                  const Context& context) {
     InputGradient<kFused> dx = {.a = rows,
                                 .b = {to.weight, to.out_features, to.in_features},
                                 .epilogue = {.out = to.dx, .n = to.in_features},
@@ -119,29 +123,30 @@ void run_backward(const OutputGradient<kFused, true>& rows,
                                       .m = to.out_features,
                                       .n = to.dweight == nullptr ? 0 : to.in_features,
                                       .k = to.batch};
-    Workspace workspace = workspace_of(stream);
-    if (to.dx != nullptr && dx.m > 0 && dx.n > 0) plan<Tile>(dx, workspace);
-    if (dweight.m > 0 && (dweight.n > 0 || to.dbias != nullptr)) plan<Tile>(dweight, workspace);
+    Workspace workspace = context.workspace;
+    if (to.dx != nullptr && dx.m > 0 && dx.n > 0) plan<Tile>(context, dx, workspace);
+    if (dweight.m > 0 && (dweight.n > 0 || to.dbias != nullptr))
+        plan<Tile>(context, dweight, workspace);
     GE_CHECK(dx.blocks <= INT32_MAX - dweight.blocks, "the gradients are too large for one launch");
     if (dx.blocks + dweight.blocks == 0) return;
-    with_precision([&](auto precision) {
+    with_precision(context, [&](auto precision) {
         launch<dense_backward_kernel<precision.value, Tile, kFused>>(
             {.grid = static_cast<unsigned>(dx.blocks + dweight.blocks),
              .block = Tile::kThreads,
              .shared_bytes = kSharedBytes<Tile, OutputGradient<kFused, true>>,
-             .stream = stream},
+             .context = context},
             dx, dweight);
     });
-    finish_splits(dx, stream);
-    finish_splits(dweight, stream);
+    finish_splits(dx, context);
+    finish_splits(dweight, context);
 }
 
 void launch_output_gradient(const float* dy, const float* y, float* dz, std::int64_t count,
-                            Activation activation, float slope, cudaStream_t stream) {
+                            Activation activation, float slope, const Context& context) {
     constexpr int kThreads = 256;
     if (count == 0) return;
     launch<dense_output_gradient_kernel>(
-        {.grid = blocks_for(count, kThreads), .block = kThreads, .stream = stream}, dy, y, dz,
+        {.grid = blocks_for(count, kThreads), .block = kThreads, .context = context}, dy, y, dz,
         count, activation, slope);
 }
 
@@ -149,7 +154,7 @@ void launch_output_gradient(const float* dy, const float* y, float* dz, std::int
 
 void launch_dense_forward(const float* x, const float* weight, const float* bias, float* y,
                           int64_t batch, int64_t in_features, int64_t out_features,
-                          Activation activation, float slope, cudaStream_t stream) {
+                          Activation activation, float slope, const Context& context) {
     if (batch == 0 || out_features == 0) return;
     const int m = to_int(batch), n = to_int(out_features), k = to_int(in_features);
     const Forward product = {
@@ -159,52 +164,53 @@ void launch_dense_forward(const float* x, const float* weight, const float* bias
         .m = m,
         .n = n,
         .k = k};
-    if (use_large_tile<MatrixLoader<true>>(large_tile_pays(m, n, k))) {
-        run_forward<LargeTile>(product, stream);
+    if (use_large_tile<MatrixLoader<true>>(context, large_tile_pays(context, m, n, k))) {
+        run_forward<LargeTile>(product, context);
     } else {
-        run_forward<SmallTile>(product, stream);
+        run_forward<SmallTile>(product, context);
     }
 }
 
 void launch_dense_backward(const float* dy, const float* x, const float* weight, const float* y,
                            float* dz, float* dx, float* dweight, float* dbias, int64_t batch,
                            int64_t in_features, int64_t out_features, Activation activation,
-                           float slope, bool accumulate, cudaStream_t stream) {
+                           float slope, bool accumulate, const Context& context) {
     const int rows = to_int(batch), inputs = to_int(in_features), outputs = to_int(out_features);
     const BackwardArguments to = {x, weight, dx, dweight, dbias, rows, inputs, outputs, accumulate};
     const bool linear = activation == Activation::linear;
-    const bool pays = (dx == nullptr || large_tile_pays(rows, inputs, outputs)) &&
-                      (dweight == nullptr || large_tile_pays(outputs, inputs, rows));
-    const bool large = (linear || dz != nullptr) && use_large_tile<MatrixLoader<true>>(pays);
+    const bool pays = (dx == nullptr || large_tile_pays(context, rows, inputs, outputs)) &&
+                      (dweight == nullptr || large_tile_pays(context, outputs, inputs, rows));
+    const bool large =
+        (linear || dz != nullptr) && use_large_tile<MatrixLoader<true>>(context, pays);
     if (large && !linear) {
-        launch_output_gradient(dy, y, dz, batch * out_features, activation, slope, stream);
+        launch_output_gradient(dy, y, dz, batch * out_features, activation, slope, context);
         dy = dz;
     }
     if (large) {
-        run_backward<LargeTile, false>({dy, rows, outputs}, {dy, rows, outputs}, to, stream);
+        run_backward<LargeTile, false>({dy, rows, outputs}, {dy, rows, outputs}, to, context);
     } else if (linear) {
-        run_backward<SmallTile, false>({dy, rows, outputs}, {dy, rows, outputs}, to, stream);
+        run_backward<SmallTile, false>({dy, rows, outputs}, {dy, rows, outputs}, to, context);
     } else {
         run_backward<SmallTile, true>({{dy, rows, outputs}, {y, rows, outputs}, activation, slope},
                                       {{dy, rows, outputs}, {y, rows, outputs}, activation, slope},
-                                      to, stream);
+                                      to, context);
     }
 }
 
 void launch_matmul(const float* a, const float* b, float* c, int64_t m, int64_t n, int64_t k,
-                   bool transpose_a, bool transpose_b, cudaStream_t stream) {
+                   bool transpose_a, bool transpose_b, const Context& context) {
     constexpr Activation kLinear = Activation::linear;
     if (m == 0 || n == 0) return;
     if (!transpose_a && transpose_b) {  // as y = x weight^T
-        return launch_dense_forward(a, b, nullptr, c, m, k, n, kLinear, 0.0f, stream);
+        return launch_dense_forward(a, b, nullptr, c, m, k, n, kLinear, 0.0f, context);
     }
     if (!transpose_a) {  // as dx = dz weight
         return launch_dense_backward(a, nullptr, b, nullptr, nullptr, c, nullptr, nullptr, m, n, k,
-                                     kLinear, 0.0f, false, stream);
+                                     kLinear, 0.0f, false, context);
     }
     if (!transpose_b) {  // as dweight = dz^T x
         return launch_dense_backward(a, b, nullptr, nullptr, nullptr, nullptr, c, nullptr, k, n, m,
-                                     kLinear, 0.0f, false, stream);
+                                     kLinear, 0.0f, false, context);
     }
     BothTransposed product = {.a = {a, to_int(k), to_int(m)},
                               .b = {b, to_int(n), to_int(k)},
@@ -212,17 +218,17 @@ void launch_matmul(const float* a, const float* b, float* c, int64_t m, int64_t 
                               .m = to_int(m),
                               .n = to_int(n),
                               .k = to_int(k)};
-    Workspace workspace = workspace_of(stream);
-    plan<SmallTile>(product, workspace);
-    with_precision([&](auto precision) {
+    Workspace workspace = context.workspace;
+    plan<SmallTile>(context, product, workspace);
+    with_precision(context, [&](auto precision) {
         launch<matmul_both_transposed_kernel<precision.value>>(
             {.grid = static_cast<unsigned>(product.blocks),
              .block = SmallTile::kThreads,
              .shared_bytes = kSharedBytes<SmallTile, MatrixLoader<false>>,
-             .stream = stream},
+             .context = context},
             product);
     });
-    finish_splits(product, stream);
+    finish_splits(product, context);
 }
 
 }  // namespace ge

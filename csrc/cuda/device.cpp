@@ -27,6 +27,14 @@ int device_count() {
     return 0;
 }
 
+std::string device_error() {
+    int count = 0;
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    if (error == cudaSuccess) return "";
+    (void)cudaGetLastError();
+    return cudaGetErrorName(error);
+}
+
 std::string device_name(int device) {
     cudaDeviceProp properties{};
     if (device < 0 || device >= device_count()) return "";

@@ -13,6 +13,7 @@ struct DeviceLimits {
 };
 
 int device_count();
+std::string device_error();                  // why there is none, as "cudaErrorNoDevice", or ""
 std::string device_name(int device);         // "" where there is no such device
 std::string compute_capability(int device);  // "9.0", or ""
 int runtime_version();                       // 13000 for 13.0; what this library was built with

@@ -27,6 +27,14 @@ struct Divisor {
         const auto u = static_cast<unsigned>(n);
         return static_cast<int>((__umulhi(u, multiplier) + u) >> shift);
     }
+
+    struct Parts {
+        int quotient, rest;
+    };
+    __device__ Parts split(int n) const {
+        const int quotient = divide(n);
+        return {quotient, n - quotient * value};
+    }
 };
 
 }  // namespace ge

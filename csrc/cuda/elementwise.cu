@@ -62,6 +62,7 @@ bool has_vectors(const Inputs<kInputs>& x, const float* y) {
 
 template <bool kVector, class F>
 __global__ void map_kernel(F f, const __grid_constant__ Inputs<F::kInputs> x, float* y) {
+    wait_for_launch_before();
     constexpr int kElements = kVector ? kFour : 1;
     const std::int64_t i = kElements * thread_number();
     if (i >= x.at.count) return;
@@ -91,16 +92,16 @@ __global__ void map_kernel(F f, const __grid_constant__ Inputs<F::kInputs> x, fl
 }
 
 template <class F>
-void map(F f, const Inputs<F::kInputs>& x, float* y, cudaStream_t stream) {
+void map(F f, const Inputs<F::kInputs>& x, float* y, const Context& context) {
     if (x.at.count == 0) return;
     if (has_vectors(x, y)) {
         launch<map_kernel<true, F>>({.grid = blocks_for(x.at.count, kFour * kMapThreads),
                                      .block = kMapThreads,
-                                     .stream = stream},
+                                     .context = context},
                                     f, x, y);
     } else {
         launch<map_kernel<false, F>>(
-            {.grid = blocks_for(x.at.count, kMapThreads), .block = kMapThreads, .stream = stream},
+            {.grid = blocks_for(x.at.count, kMapThreads), .block = kMapThreads, .context = context},
             f, x, y);
     }
 }
@@ -133,6 +134,7 @@ __global__ void __launch_bounds__(kThreads < kRowSumThreads ? kRowSumThreads : k
     row_sum_kernel(const float* x,  // [outer, reduced]
                    float* y,        // [outer]
                    std::int64_t outer, std::int64_t reduced, float scale, bool vector) {
+    wait_for_launch_before();
     const std::int64_t o = thread_number() / kThreads;
     const int thread = static_cast<int>(threadIdx.x) % kThreads;
     if (o >= outer) return;
@@ -152,6 +154,7 @@ __global__ void __launch_bounds__(kThreads)
                       std::int64_t reduced, std::int64_t inner,
                       unsigned blocks,  // for each o
                       float scale) {
+    wait_for_launch_before();
     __shared__ float parts[kThreads];
     const int thread = static_cast<int>(threadIdx.x);
     const std::int64_t o = blockIdx.x / blocks;
@@ -175,58 +178,58 @@ __global__ void __launch_bounds__(kThreads)
 
 template <int kThreads>
 void sum_rows(const float* x, float* y, std::int64_t outer, std::int64_t reduced, float scale,
-              cudaStream_t stream) {
+              const Context& context) {
     constexpr int kBlock = std::max(kThreads, kRowSumThreads);
     launch<row_sum_kernel<kThreads>>(
-        {.grid = blocks_for(outer, kBlock / kThreads), .block = kBlock, .stream = stream}, x, y,
+        {.grid = blocks_for(outer, kBlock / kThreads), .block = kBlock, .context = context}, x, y,
         outer, reduced, scale, is_aligned16(x) && reduced % kFour == 0);
 }
 
 template <int kThreads, int kColumns>
 void sum_columns(const float* x, float* y, std::int64_t outer, std::int64_t reduced,
-                 std::int64_t inner, float scale, cudaStream_t stream) {
+                 std::int64_t inner, float scale, const Context& context) {
     const unsigned blocks = blocks_for(inner, kColumns);
     GE_CHECK(outer <= INT32_MAX / blocks, "the sum is too large for one launch");
     launch<column_sum_kernel<kThreads, kColumns>>(
-        {.grid = static_cast<unsigned>(outer) * blocks, .block = kThreads, .stream = stream}, x, y,
-        reduced, inner, blocks, scale);
+        {.grid = static_cast<unsigned>(outer) * blocks, .block = kThreads, .context = context}, x,
+        y, reduced, inner, blocks, scale);
 }
 
 }  // namespace
 
 void launch_unary(UnaryOp op, const float* x, float* y, AnyDims shape, AnyDims x_strides,
-                  cudaStream_t stream) {
+                  const Context& context) {
     AnyDims strides[] = {x_strides};
-    map(Unary{op}, {{x}, {shape, strides}}, y, stream);
+    map(Unary{op}, {{x}, {shape, strides}}, y, context);
 }
 
 void launch_binary(BinaryOp op, const float* a, const float* b, float* y, AnyDims shape,
-                   AnyDims a_strides, AnyDims b_strides, cudaStream_t stream) {
+                   AnyDims a_strides, AnyDims b_strides, const Context& context) {
     AnyDims strides[] = {a_strides, b_strides};
-    map(Binary{op}, {{a, b}, {shape, strides}}, y, stream);
+    map(Binary{op}, {{a, b}, {shape, strides}}, y, context);
 }
 
 void launch_affine(const float* x, float* y, AnyDims shape, AnyDims x_strides, float scale,
-                   float shift, cudaStream_t stream) {
+                   float shift, const Context& context) {
     AnyDims strides[] = {x_strides};
-    map(Affine{scale, shift}, {{x}, {shape, strides}}, y, stream);
+    map(Affine{scale, shift}, {{x}, {shape, strides}}, y, context);
 }
 
 void launch_sum(const float* x, float* y, int64_t outer, int64_t reduced, int64_t inner,
-                float scale, cudaStream_t stream) {
+                float scale, const Context& context) {
     constexpr int64_t kVeryLong = 16384;  // terms that 32 warps share
     constexpr int64_t kMany = 8192;       // results that reach every multiprocessor in blocks of 32
     if (outer == 0 || inner == 0) return;
     if (inner == 1) {
-        if (reduced < kLongSum) return sum_rows<kWarp>(x, y, outer, reduced, scale, stream);
-        if (reduced < kVeryLong) return sum_rows<256>(x, y, outer, reduced, scale, stream);
-        return sum_rows<1024>(x, y, outer, reduced, scale, stream);
+        if (reduced < kLongSum) return sum_rows<kWarp>(x, y, outer, reduced, scale, context);
+        if (reduced < kVeryLong) return sum_rows<256>(x, y, outer, reduced, scale, context);
+        return sum_rows<1024>(x, y, outer, reduced, scale, context);
     }
     if (inner >= 32 && outer * inner >= kMany) {
-        return sum_columns<256, 32>(x, y, outer, reduced, inner, scale, stream);
+        return sum_columns<256, 32>(x, y, outer, reduced, inner, scale, context);
     }
-    if (reduced < kLongSum) return sum_columns<256, 8>(x, y, outer, reduced, inner, scale, stream);
-    return sum_columns<1024, 8>(x, y, outer, reduced, inner, scale, stream);
+    if (reduced < kLongSum) return sum_columns<256, 8>(x, y, outer, reduced, inner, scale, context);
+    return sum_columns<1024, 8>(x, y, outer, reduced, inner, scale, context);
 }
 
 }  // namespace ge

@@ -119,6 +119,7 @@ __device__ void run_steps(const Steps& program, std::int64_t i,
 }
 
 __global__ void elementwise_program_kernel(Steps program) {
+    wait_for_launch_before();
     __shared__ float values[kValues][kMapThreads];
     const std::int64_t i = thread_number();
     if (i < program.count) run_steps(program, i, values);
@@ -131,6 +132,7 @@ __global__ void __launch_bounds__(kRowSumThreads)
     summed_program_kernel(Steps program,
                           float* total,  // [rows]
                           std::int64_t rows, std::int64_t length, int summed, float scale) {
+    wait_for_launch_before();
     __shared__ float values[kValues][kRowSumThreads];
     const std::int64_t row = thread_number() / kThreads;
     if (row >= rows) return;
@@ -149,10 +151,10 @@ __global__ void __launch_bounds__(kRowSumThreads)
 
 template <int kThreads>
 void sum_rows(const Steps& program, float* total, int64_t rows, int64_t summed, float scale,
-              cudaStream_t stream) {
+              const Context& context) {
     launch<summed_program_kernel<kThreads>>({.grid = blocks_for(rows, kRowSumThreads / kThreads),
                                              .block = kRowSumThreads,
-                                             .stream = stream},
+                                             .context = context},
                                             program, total, rows, program.count / rows,
                                             static_cast<int>(summed), scale);
 }
@@ -165,7 +167,7 @@ void launch_elementwise_program(const float* x0, const float* x1, const float* x
                                 int64_t steps, StepOps ops, StepValues left, StepValues right,
                                 StepNumbers scale, StepNumbers shift, Dims results, Dims shape,
                                 InputStrides strides, int64_t summed, int64_t rows,
-                                float total_scale, cudaStream_t stream) {
+                                float total_scale, const Context& context) {
     const float* const x[] = {x0, x1, x2, x3, x4, x5, x6, x7};
     float* const y[] = {y0, y1, y2, y3};
     Steps program{};
@@ -192,10 +194,10 @@ void launch_elementwise_program(const float* x0, const float* x1, const float* x
     if (total != nullptr) {
         const bool is_long = program.count / rows >= kLongSum;
         const auto sum = is_long ? sum_rows<kRowSumThreads> : sum_rows<kWarp>;
-        return sum(program, total, rows, summed, total_scale, stream);
+        return sum(program, total, rows, summed, total_scale, context);
     }
     launch<elementwise_program_kernel>(
-        {.grid = blocks_for(program.count, kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(program.count, kMapThreads), .block = kMapThreads, .context = context},
         program);
 }
 

@@ -33,6 +33,7 @@ __global__ void embedding_forward_kernel(const std::int32_t* indices,  // [rows]
                                          std::int64_t features,
                                          std::int64_t chunks,  // of four features, in a row
                                          bool vector) {
+    wait_for_launch_before();
     const std::int64_t row = thread_number() / chunks;
     const std::int64_t first = thread_number() % chunks * kFour;
     if (row >= rows) return;
@@ -51,6 +52,7 @@ __global__ void embedding_backward_kernel(const float* dy,              // [rows
                                           std::int64_t features,
                                           std::int64_t chunks,  // of kWarpColumns, in a row
                                           bool accumulate, bool vector) {
+    wait_for_launch_before();
     constexpr int kAtOnce = 4;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
     const std::int64_t warp = thread_number() / kWarp;
@@ -85,6 +87,7 @@ __global__ void embedding_backward_kernel(const float* dy,              // [rows
 __global__ void one_hot_kernel(const std::int32_t* labels,  // [rows]
                                float* y,                    // [rows, classes]
                                std::int64_t rows, std::int64_t classes, bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     std::int64_t row = i / classes, k = i % classes;
     if (row >= rows) return;
@@ -100,34 +103,34 @@ __global__ void one_hot_kernel(const std::int32_t* labels,  // [rows]
 }  // namespace
 
 void launch_embedding_forward(const int32_t* indices, const float* weight, float* y, int64_t rows,
-                              int64_t count, int64_t features, cudaStream_t stream) {
+                              int64_t count, int64_t features, const Context& context) {
     if (rows == 0 || features == 0) return;
     const int64_t chunks = (features + kFour - 1) / kFour;
     launch<embedding_forward_kernel>(
-        {.grid = blocks_for(rows * chunks, kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(rows * chunks, kMapThreads), .block = kMapThreads, .context = context},
         indices, weight, y, rows, count, features, chunks,
         features % kFour == 0 && is_aligned16(weight, y));
 }
 
 void launch_embedding_backward(const float* dy, const int32_t* indices, float* dweight,
                                int64_t rows, int64_t count, int64_t features, bool accumulate,
-                               cudaStream_t stream) {
+                               const Context& context) {
     if (count == 0 || features == 0) return;
     const int64_t chunks = (features + kWarpColumns - 1) / kWarpColumns;
     launch<embedding_backward_kernel>({.grid = blocks_for(count * chunks, kMapThreads / kWarp),
                                        .block = kMapThreads,
-                                       .stream = stream},
+                                       .context = context},
                                       dy, indices, dweight, rows, count, features, chunks,
                                       accumulate,
                                       features % kFour == 0 && is_aligned16(dy, dweight));
 }
 
 void launch_one_hot(const int32_t* labels, float* y, int64_t rows, int64_t classes,
-                    cudaStream_t stream) {
+                    const Context& context) {
     if (rows == 0 || classes == 0) return;
     launch<one_hot_kernel>({.grid = blocks_for(rows * classes, kFour * kMapThreads),
                             .block = kMapThreads,
-                            .stream = stream},
+                            .context = context},
                            labels, y, rows, classes, is_aligned16(y));
 }
 

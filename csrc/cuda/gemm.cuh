@@ -255,6 +255,7 @@ __device__ void sum_splits(const float* partials,  // [splits, m, n], then [spli
 template <class Epilogue>
 __global__ void sum_splits_kernel(const float* partials, int splits, int m, int n,
                                   Epilogue epilogue) {
+    wait_for_launch_before();
     sum_splits(partials, splits, m, n, epilogue);
 }
 

@@ -39,7 +39,7 @@ struct MatrixLoader {
             for (int i = 0; i < Shared::kOuter; i += kStep) {
                 ptx::cp_async_16(shared + Shared::offset(line + i, column), from,
                                  i < lines && columns > 0 ? 16 : 0);
-                from += kStep * inner;
+                from += std::int64_t{kStep} * inner;
             }
         } else {
 #pragma unroll 1
@@ -49,7 +49,7 @@ struct MatrixLoader {
                     ptx::cp_async_4(shared + Shared::offset(line + i, column) + j, from + j,
                                     i < lines && j < columns ? 4 : 0);
                 }
-                from += kStep * inner;
+                from += std::int64_t{kStep} * inner;
             }
         }
     }

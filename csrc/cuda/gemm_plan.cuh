@@ -6,18 +6,18 @@
 #include <string>
 #include <type_traits>
 
+#include "cuda/context.h"
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
-#include "cuda/gemm_options.h"
 
 namespace ge {
 
-// Calls f with the precision in use as a compile-time constant. Tensor cores for tf32 and bf16 came
+// Calls f with the precision chosen as a compile-time constant. Tensor cores for tf32 and bf16 came
 // with compute capability 8.0; on older devices fp32 stands in.
 template <class F>
-void with_precision(F&& f) {
-    if (current_device_limits().capability >= 80) {
-        switch (gemm_options.precision) {
+void with_precision(const Context& context, F&& f) {
+    if (context.limits.capability >= 80) {
+        switch (context.precision) {
             case Precision::tf32:
                 return f(std::integral_constant<Precision, Precision::tf32>{});
             case Precision::bf16:
@@ -36,9 +36,8 @@ inline int to_int(std::int64_t size) {
 }
 
 // Parts of k that occupy the device's multiprocessors, each at least `least` of k deep.
-inline int wanted_splits(std::int64_t tiles, int k, int least) {
-    const std::int64_t idle =
-        current_device_limits().multiprocessors / std::max<std::int64_t>(tiles, 1);
+inline int wanted_splits(const Context& context, std::int64_t tiles, int k, int least) {
+    const std::int64_t idle = context.limits.multiprocessors / std::max<std::int64_t>(tiles, 1);
     return static_cast<int>(std::max<std::int64_t>(std::min<std::int64_t>(idle, k / least), 1));
 }
 
@@ -54,29 +53,29 @@ constexpr int kLeastDepth = Tile::kTileN >= 128 ? 256 : 512;
 
 // Large tiles pay where they occupy the device, if need be by splitting k.
 template <class Tile>
-bool tiles_pay(std::int64_t tiles, int k) {
-    const std::int64_t blocks = tiles * wanted_splits(tiles, k, kLeastDepth<Tile>);
-    return 2 * blocks >= current_device_limits().multiprocessors;
+bool tiles_pay(const Context& context, std::int64_t tiles, int k) {
+    const std::int64_t blocks = tiles * wanted_splits(context, tiles, k, kLeastDepth<Tile>);
+    return 2 * blocks >= context.limits.multiprocessors;
 }
-inline bool large_tile_pays(int m, int n, int k) {
-    return tiles_pay<LargeTile>(tiles_of<LargeTile>(m, n), k);
+inline bool large_tile_pays(const Context& context, int m, int n, int k) {
+    return tiles_pay<LargeTile>(context, tiles_of<LargeTile>(m, n), k);
 }
 
 // `pays`, unless a tile was asked for or the device has too little shared memory.
 template <class A, class Tile = LargeTile>
-bool use_large_tile(bool pays) {
-    if (kSharedBytes<Tile, A> > current_device_limits().shared_bytes_per_block) return false;
-    return gemm_options.tile == TileChoice::automatic ? pays
-                                                      : gemm_options.tile == TileChoice::large;
+bool use_large_tile(const Context& context, bool pays) {
+    if (kSharedBytes<Tile, A> > context.limits.shared_bytes_per_block) return false;
+    return context.tile == TileChoice::automatic ? pays : context.tile == TileChoice::large;
 }
 
 // Completes `product` (a, b, epilogue, m, n, k are set) for this tile, and takes what it needs from
-// the workspace. `together` products of this size share the device.
+// `workspace`. `together` products of this size share the device.
 template <class Tile, class Product>
-void plan(Product& product, Workspace& workspace, int together = 1) {
+void plan(const Context& context, Product& product, Workspace& workspace, int together = 1) {
     const std::int64_t part_floats = std::int64_t{product.m} * (product.n + 1);
     const std::int64_t tiles = tiles_of<Tile>(product.m, product.n);
-    const std::int64_t wanted = wanted_splits(tiles * together, product.k, kLeastDepth<Tile>);
+    const std::int64_t wanted =
+        wanted_splits(context, tiles * together, product.k, kLeastDepth<Tile>);
     const std::int64_t room = workspace.floats / std::max<std::int64_t>(part_floats, 1);
     const int splits = static_cast<int>(std::clamp<std::int64_t>(room, 1, wanted));
     const int steps = (product.k + Tile::kTileK - 1) / Tile::kTileK;
@@ -95,12 +94,12 @@ void plan(Product& product, Workspace& workspace, int together = 1) {
 
 // After the kernel that ran `product`: adds up the parts of k, if it was split.
 template <class A, class B, class Epilogue>
-void finish_splits(const Product<A, B, Epilogue>& product, cudaStream_t stream) {
+void finish_splits(const Product<A, B, Epilogue>& product, const Context& context) {
     if (product.blocks == 0 || product.splits == 1) return;
     constexpr int kThreads = 256;
     const std::int64_t threads = std::int64_t{product.m} * ((product.n + 3) / 4 + 1);
     launch<sum_splits_kernel<Epilogue>>(
-        {.grid = blocks_for(threads, kThreads), .block = kThreads, .stream = stream},
+        {.grid = blocks_for(threads, kThreads), .block = kThreads, .context = context},
         product.partials, product.splits, product.m, product.n, product.epilogue);
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "cuda/gemm_options.h"
+#include "cuda/context.h"
 #include "cuda/launch.h"
 #include "cuda/ptx.cuh"
 

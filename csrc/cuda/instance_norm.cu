@@ -39,6 +39,7 @@ __global__ void __launch_bounds__(kThreads)
                                  float* saved,                 // [2, B, F]: mean, inv
                                  std::int64_t planes, std::int64_t features, std::int64_t spatial,
                                  float eps, Activation activation, float slope) {
+    wait_for_launch_before();
     const std::int64_t f = blockIdx.x;
     const float part = spatial > 0 ? 1.0f / static_cast<float>(spatial) : 0.0f;
     for (std::int64_t image = blockIdx.y; image * features < planes; image += gridDim.y) {
@@ -75,6 +76,7 @@ __global__ void __launch_bounds__(kThreads)
                                   float* dbias,                  // [F], or null
                                   std::int64_t planes, std::int64_t features, std::int64_t spatial,
                                   Activation activation, float slope, bool accumulate) {
+    wait_for_launch_before();
     const std::int64_t f = blockIdx.x;
     const float part = spatial > 0 ? 1.0f / static_cast<float>(spatial) : 0.0f;
     const auto dz = [&](std::int64_t i) {
@@ -107,10 +109,10 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // A block for each feature of so many images at a time.
-LaunchConfig config(std::int64_t features, std::int64_t images, cudaStream_t stream) {
+LaunchConfig config(std::int64_t features, std::int64_t images, const Context& context) {
     const auto rows = static_cast<unsigned>(std::clamp<std::int64_t>(images, 1, kMostRows));
     return {
-        .grid = dim3(static_cast<unsigned>(features), rows), .block = kThreads, .stream = stream};
+        .grid = dim3(static_cast<unsigned>(features), rows), .block = kThreads, .context = context};
 }
 
 }  // namespace
@@ -118,23 +120,23 @@ LaunchConfig config(std::int64_t features, std::int64_t images, cudaStream_t str
 void launch_instance_norm_forward(const float* x, const float* weight, const float* bias, float* y,
                                   float* saved, int64_t batch, int64_t features, int64_t spatial,
                                   float eps, Activation activation, float slope,
-                                  cudaStream_t stream) {
+                                  const Context& context) {
     if (batch * features == 0) return;
-    launch<instance_norm_forward_kernel>(config(features, batch, stream), x, weight, bias, y, saved,
-                                         batch * features, features, spatial, eps, activation,
-                                         slope);
+    launch<instance_norm_forward_kernel>(config(features, batch, context), x, weight, bias, y,
+                                         saved, batch * features, features, spatial, eps,
+                                         activation, slope);
 }
 
 void launch_instance_norm_backward(const float* dy, const float* x, const float* weight,
                                    const float* saved, const float* y, float* dx, float* dweight,
                                    float* dbias, int64_t batch, int64_t features, int64_t spatial,
                                    Activation activation, float slope, bool accumulate,
-                                   cudaStream_t stream) {
+                                   const Context& context) {
     if (features == 0) return;
     const bool sums = dweight != nullptr || dbias != nullptr;
-    launch<instance_norm_backward_kernel>(config(features, sums ? 1 : batch, stream), dy, x, weight,
-                                          saved, y, dx, dweight, dbias, batch * features, features,
-                                          spatial, activation, slope, accumulate);
+    launch<instance_norm_backward_kernel>(config(features, sums ? 1 : batch, context), dy, x,
+                                          weight, saved, y, dx, dweight, dbias, batch * features,
+                                          features, spatial, activation, slope, accumulate);
 }
 
 }  // namespace ge

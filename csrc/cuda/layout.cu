@@ -25,6 +25,7 @@ struct Copy {
 
 template <bool kVector>
 __global__ void strided_copy_kernel(const __grid_constant__ Copy copy) {
+    wait_for_launch_before();
     constexpr int kElements = kVector ? kFour : 1;
     const std::int64_t i = kElements * thread_number();
     if (i >= copy.at.count) return;
@@ -58,7 +59,7 @@ void order_by_steps(AnyDims& shape, AnyDims& x_strides, AnyDims& y_strides) {
 }  // namespace
 
 void launch_strided_copy(const float* x, float* y, AnyDims shape, AnyDims x_strides,
-                         AnyDims y_strides, cudaStream_t stream) {
+                         AnyDims y_strides, const Context& context) {
     order_by_steps(shape, x_strides, y_strides);
     AnyDims strides[] = {x == nullptr ? AnyDims{} : x_strides, y_strides};
     const Copy copy{x, y, {shape, strides}};
@@ -68,11 +69,11 @@ void launch_strided_copy(const float* x, float* y, AnyDims shape, AnyDims x_stri
     if (at.has_whole_runs() && at.has_vectors(1, y) && (repeats || at.has_vectors(0, x))) {
         launch<strided_copy_kernel<true>>({.grid = blocks_for(at.count, kFour * kMapThreads),
                                            .block = kMapThreads,
-                                           .stream = stream},
+                                           .context = context},
                                           copy);
     } else {
         launch<strided_copy_kernel<false>>(
-            {.grid = blocks_for(at.count, kMapThreads), .block = kMapThreads, .stream = stream},
+            {.grid = blocks_for(at.count, kMapThreads), .block = kMapThreads, .context = context},
             copy);
     }
 }

@@ -43,6 +43,7 @@ struct Problem {
 };
 
 __global__ void __launch_bounds__(kThreads) bce_with_logits_kernel(Problem p) {
+    wait_for_launch_before();
     const std::int64_t first = std::int64_t{blockIdx.x} * kOfBlock;
     const auto place = [&](int k) { return first + k * kThreads + threadIdx.x; };
     float logits[kOfThread], targets[kOfThread], sum = 0.0f;
@@ -70,6 +71,7 @@ __global__ void __launch_bounds__(kThreads) bce_with_logits_kernel(Problem p) {
 }
 
 __global__ void __launch_bounds__(kThreads) bce_with_logits_total_kernel(Problem p) {
+    wait_for_launch_before();
     float sum = 0.0f;
     for (std::int64_t i = std::int64_t{threadIdx.x} * kOfBlock; i < p.count;
          i += std::int64_t{kThreads} * kOfBlock) {
@@ -91,6 +93,7 @@ __global__ void __launch_bounds__(kHeadThreads)
                                  Problem p,            // but for its logits, which are made here
                                  float* logits,        // [batch]
                                  int in_features) {
+    wait_for_launch_before();
     constexpr int kRowsOfBlock = kHeadThreads / kWarp * kRowsOfWarp;
     const int warp = static_cast<int>(threadIdx.x) / kWarp;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -129,28 +132,30 @@ __global__ void __launch_bounds__(kHeadThreads)
 
 void launch_bce_with_logits(const float* logits, const float* targets, float target, float* losses,
                             float* loss, float* dlogits, int64_t count, float scale,
-                            cudaStream_t stream) {
+                            const Context& context) {
     if (count == 0 && loss == nullptr) return;
     const Problem problem = {logits, targets, target, losses, loss, dlogits, count, scale};
     const unsigned blocks = std::max(blocks_for(count, kOfBlock), 1u);  // no logits: the loss is 0
-    launch<bce_with_logits_kernel>({.grid = blocks, .block = kThreads, .stream = stream}, problem);
+    launch<bce_with_logits_kernel>({.grid = blocks, .block = kThreads, .context = context},
+                                   problem);
     if (blocks == 1 || loss == nullptr) return;
-    launch<bce_with_logits_total_kernel>({.grid = 1, .block = kThreads, .stream = stream}, problem);
+    launch<bce_with_logits_total_kernel>({.grid = 1, .block = kThreads, .context = context},
+                                         problem);
 }
 
 void launch_dense_bce_with_logits(const float* x, const float* weight, const float* bias,
                                   const float* targets, float target, float* logits, float* loss,
                                   float* dlogits, int64_t batch, int64_t in_features, float scale,
-                                  cudaStream_t stream) {
+                                  const Context& context) {
     if (batch * std::max<int64_t>(in_features, 1) > kMostOfOneBlock) {
         launch_dense_forward(x, weight, bias, logits, batch, in_features, 1, Activation::linear,
-                             0.0f, stream);
+                             0.0f, context);
         launch_bce_with_logits(logits, targets, target, nullptr, loss, dlogits, batch, scale,
-                               stream);
+                               context);
         return;
     }
     const Problem problem = {nullptr, targets, target, nullptr, loss, dlogits, batch, scale};
-    launch<dense_bce_with_logits_kernel>({.grid = 1, .block = kHeadThreads, .stream = stream}, x,
+    launch<dense_bce_with_logits_kernel>({.grid = 1, .block = kHeadThreads, .context = context}, x,
                                          weight, bias, problem, logits,
                                          static_cast<int>(in_features));
 }

@@ -140,6 +140,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
                               float* saved,                 // [2, F]: mean, inv
                               bool training, float momentum, float eps, Activation activation,
                               float slope) {
+    wait_for_launch_before();
     const Share<kFeatures> share(layout);
     const std::int64_t f = share.feature;
     Statistics<float> now = {running_mean[f], running_var[f]};
@@ -199,6 +200,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
                                float* dgamma,                 // [F], or null
                                float* dbeta,                  // [F], or null
                                Activation activation, float slope, bool accumulate) {
+    wait_for_launch_before();
     __shared__ Parts<kFeatures, 2> parts;
     const Share<kFeatures> share(layout);
     const std::int64_t f = share.feature;
@@ -239,8 +241,8 @@ void with_layout(std::int64_t batch, std::int64_t features, std::int64_t spatial
 }
 
 template <int kFeatures>
-LaunchConfig config(const Layout<kFeatures>& layout, cudaStream_t stream) {
-    return {.grid = blocks_for(layout.features, kFeatures), .block = kThreads, .stream = stream};
+LaunchConfig config(const Layout<kFeatures>& layout, const Context& context) {
+    return {.grid = blocks_for(layout.features, kFeatures), .block = kThreads, .context = context};
 }
 
 }  // namespace
@@ -249,11 +251,11 @@ void launch_batch_norm_forward(const float* x, const float* gamma, const float* 
                                float* running_mean, float* running_var, float* y, float* saved,
                                int64_t batch, int64_t features, int64_t spatial, bool training,
                                float momentum, float eps, Activation activation, float slope,
-                               cudaStream_t stream) {
+                               const Context& context) {
     with_layout(batch, features, spatial, [&]<int kFeatures>(const Layout<kFeatures>& layout) {
-        launch<batch_norm_forward_kernel<kFeatures>>(config(layout, stream), layout, x, gamma, beta,
-                                                     running_mean, running_var, y, saved, training,
-                                                     momentum, eps, activation, slope);
+        launch<batch_norm_forward_kernel<kFeatures>>(config(layout, context), layout, x, gamma,
+                                                     beta, running_mean, running_var, y, saved,
+                                                     training, momentum, eps, activation, slope);
     });
 }
 
@@ -261,9 +263,9 @@ void launch_batch_norm_backward(const float* dy, const float* x, const float* ga
                                 const float* saved, const float* y, float* dx, float* dgamma,
                                 float* dbeta, int64_t batch, int64_t features, int64_t spatial,
                                 Activation activation, float slope, bool accumulate,
-                                cudaStream_t stream) {
+                                const Context& context) {
     with_layout(batch, features, spatial, [&]<int kFeatures>(const Layout<kFeatures>& layout) {
-        launch<batch_norm_backward_kernel<kFeatures>>(config(layout, stream), layout, dy, x, gamma,
+        launch<batch_norm_backward_kernel<kFeatures>>(config(layout, context), layout, dy, x, gamma,
                                                       saved, y, dx, dgamma, dbeta, activation,
                                                       slope, accumulate);
     });

@@ -136,6 +136,7 @@ struct Four {
 template <class Rule>
 __global__ void __launch_bounds__(kThreads, kResident)
     optimizer_kernel(Rule rule, Arrays<Rule::kArrays> arrays) {
+    wait_for_launch_before();
     __shared__ typename Rule::Rates shared_rates;
     const std::int64_t stride = std::int64_t{gridDim.x} * kThreads * kFour;
     std::int64_t i = thread_number() * kFour;
@@ -153,16 +154,16 @@ __global__ void __launch_bounds__(kThreads, kResident)
 }
 
 template <class Rule, class... Array>
-void run(const Rule& rule, std::int64_t count, cudaStream_t stream, Array*... data) {
+void run(const Rule& rule, std::int64_t count, const Context& context, Array*... data) {
     // No more blocks than the device holds at once, and at least one, which counts the update.
-    const std::int64_t most = std::int64_t{kResident} * current_device_limits().multiprocessors;
+    const std::int64_t most = std::int64_t{kResident} * context.limits.multiprocessors;
     const std::int64_t blocks = (count + kThreads * kFour - 1) / (kThreads * kFour);
     const Arrays<Rule::kArrays> arrays = {
         {const_cast<float*>(data)...}, count, is_aligned16(data...)};
     launch<optimizer_kernel<Rule>>(
         {.grid = static_cast<unsigned>(std::max<std::int64_t>(std::min(blocks, most), 1)),
          .block = kThreads,
-         .stream = stream},
+         .context = context},
         rule, arrays);
 }
 
@@ -171,7 +172,7 @@ void run(const Rule& rule, std::int64_t count, cudaStream_t stream, Array*... da
 void launch_adam_step(float* param, const float* grad, float* m, float* v, int64_t* steps_done,
                       int64_t step, int64_t count, const double* lr_now, double lr,
                       const double* beta1_now, double beta1, const double* beta2_now, double beta2,
-                      double eps, double weight_decay, cudaStream_t stream) {
+                      double eps, double weight_decay, const Context& context) {
     if (count == 0 && steps_done == nullptr) return;
     const Adam rule = {.steps_done = steps_done,
                        .step = step,
@@ -180,19 +181,19 @@ void launch_adam_step(float* param, const float* grad, float* m, float* v, int64
                        .beta2 = {beta2_now, beta2},
                        .eps = eps,
                        .weight_decay = weight_decay};
-    run(rule, count, stream, param, m, v, grad);
+    run(rule, count, context, param, m, v, grad);
 }
 
 void launch_sgd_step(float* param, const float* grad, float* velocity, int64_t count,
                      const double* lr_now, double lr, const double* momentum_now, double momentum,
-                     cudaStream_t stream) {
+                     const Context& context) {
     const Sgd rule = {{lr_now, lr}, {momentum_now, momentum}};
-    if (count > 0) run(rule, count, stream, param, velocity, grad);
+    if (count > 0) run(rule, count, context, param, velocity, grad);
 }
 
 void launch_ema_step(float* average, const float* param, const int64_t* steps_done, int64_t count,
-                     const double* decay_now, double decay, cudaStream_t stream) {
-    if (count > 0) run(Ema{steps_done, {decay_now, decay}}, count, stream, average, param);
+                     const double* decay_now, double decay, const Context& context) {
+    if (count > 0) run(Ema{steps_done, {decay_now, decay}}, count, context, average, param);
 }
 
 }  // namespace ge

@@ -127,6 +127,7 @@ __device__ T* outputs(T* y, const Pooling& pool, std::int64_t plane) {
 __global__ void max_pool2d_forward_kernel(const float* x,  // [planes, H, W]
                                           float* y,        // [planes, OH, OW]
                                           Pooling pool) {
+    wait_for_launch_before();
     const Place at(pool.rows.outputs, pool.columns.outputs);
     if (at.plane >= pool.planes) return;
     y[thread_number()] = largest(image(x, pool, at.plane), pool, at.row, at.column).value;
@@ -136,6 +137,7 @@ __global__ void max_pool2d_backward_kernel(const float* dy,  // [planes, OH, OW]
                                            const float* x,   // [planes, H, W]
                                            float* dx,        // [planes, H, W]
                                            Pooling pool) {
+    wait_for_launch_before();
     const Place at(pool.rows.size, pool.columns.size);
     if (at.plane >= pool.planes) return;
     const float* plane = image(x, pool, at.plane);
@@ -151,6 +153,7 @@ __global__ void max_pool2d_backward_kernel(const float* dy,  // [planes, OH, OW]
 __global__ void avg_pool2d_forward_kernel(const float* x,  // [planes, H, W]
                                           float* y,        // [planes, OH, OW]
                                           Pooling pool, bool count_padding) {
+    wait_for_launch_before();
     const Place at(pool.rows.outputs, pool.columns.outputs);
     if (at.plane >= pool.planes) return;
     float sum = 0.0f;
@@ -162,6 +165,7 @@ __global__ void avg_pool2d_forward_kernel(const float* x,  // [planes, H, W]
 __global__ void avg_pool2d_backward_kernel(const float* dy,  // [planes, OH, OW]
                                            float* dx,        // [planes, H, W]
                                            Pooling pool, bool count_padding) {
+    wait_for_launch_before();
     const Place at(pool.rows.size, pool.columns.size);
     if (at.plane >= pool.planes) return;
     float sum = 0.0f;
@@ -191,37 +195,38 @@ Pooling make_pooling(const Dims& x_shape, const Dims& y_shape, const Dims& windo
 
 // Starts kKernel with a thread for each element of an array of `shape`.
 template <auto kKernel, class... Args>
-void launch_each(const Dims& shape, cudaStream_t stream, const Args&... args) {
+void launch_each(const Dims& shape, const Context& context, const Args&... args) {
     const std::int64_t count = shape[0] * shape[1] * shape[2] * shape[3];
     if (count == 0) return;
     launch<kKernel>(
-        {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream}, args...);
+        {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .context = context},
+        args...);
 }
 
 }  // namespace
 
 void launch_max_pool2d_forward(const float* x, float* y, Dims x_shape, Dims y_shape, Dims window,
-                               Dims padding, cudaStream_t stream) {
-    launch_each<max_pool2d_forward_kernel>(y_shape, stream, x, y,
+                               Dims padding, const Context& context) {
+    launch_each<max_pool2d_forward_kernel>(y_shape, context, x, y,
                                            make_pooling(x_shape, y_shape, window, padding));
 }
 
 void launch_max_pool2d_backward(const float* dy, const float* x, float* dx, Dims x_shape,
-                                Dims y_shape, Dims window, Dims padding, cudaStream_t stream) {
-    launch_each<max_pool2d_backward_kernel>(x_shape, stream, dy, x, dx,
+                                Dims y_shape, Dims window, Dims padding, const Context& context) {
+    launch_each<max_pool2d_backward_kernel>(x_shape, context, dy, x, dx,
                                             make_pooling(x_shape, y_shape, window, padding));
 }
 
 void launch_avg_pool2d_forward(const float* x, float* y, Dims x_shape, Dims y_shape, Dims window,
-                               Dims padding, bool count_padding, cudaStream_t stream) {
+                               Dims padding, bool count_padding, const Context& context) {
     launch_each<avg_pool2d_forward_kernel>(
-        y_shape, stream, x, y, make_pooling(x_shape, y_shape, window, padding), count_padding);
+        y_shape, context, x, y, make_pooling(x_shape, y_shape, window, padding), count_padding);
 }
 
 void launch_avg_pool2d_backward(const float* dy, float* dx, Dims x_shape, Dims y_shape, Dims window,
-                                Dims padding, bool count_padding, cudaStream_t stream) {
+                                Dims padding, bool count_padding, const Context& context) {
     launch_each<avg_pool2d_backward_kernel>(
-        x_shape, stream, dy, dx, make_pooling(x_shape, y_shape, window, padding), count_padding);
+        x_shape, context, dy, dx, make_pooling(x_shape, y_shape, window, padding), count_padding);
 }
 
 }  // namespace ge

@@ -20,12 +20,14 @@ class CaptureStream {
     CaptureStream& operator=(const CaptureStream&) = delete;
 
     // Relaxed: launching a kernel for the first time loads it, which other modes refuse.
-    cudaGraph_t capture(const std::function<void(cudaStream_t)>& emit) {
+    cudaGraph_t capture(Context context, const std::function<void(const Context&)>& emit) {
+        context.stream = stream_;
+        context.synchronous = false;  // nothing runs, so nothing can be waited for
         check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed),
                    "cudaStreamBeginCapture");
         cudaGraph_t graph = nullptr;
         try {
-            emit(stream_);
+            emit(context);
         } catch (...) {
             (void)cudaStreamEndCapture(stream_, &graph);
             if (graph != nullptr) (void)cudaGraphDestroy(graph);
@@ -59,19 +61,26 @@ std::size_t count_kernels(cudaGraph_t graph) {
 struct Program::Graph {
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t executable = nullptr;
+    cudaEvent_t done = nullptr;  // all that was replayed so far
     std::size_t kernels = 0;
 
     ~Graph() {
+        if (done != nullptr) {
+            (void)cudaEventSynchronize(done);
+            (void)cudaEventDestroy(done);
+        }
         if (executable != nullptr) (void)cudaGraphExecDestroy(executable);
         if (graph != nullptr) (void)cudaGraphDestroy(graph);
     }
 };
 
-Program::Program(const std::function<void(cudaStream_t)>& emit)
+Program::Program(const Context& context, const std::function<void(const Context&)>& emit)
     : graph_(std::make_unique<Graph>()) {
-    graph_->graph = CaptureStream().capture(emit);
+    graph_->graph = CaptureStream().capture(context, emit);
     graph_->kernels = count_kernels(graph_->graph);
     check_cuda(cudaGraphInstantiate(&graph_->executable, graph_->graph, 0), "cudaGraphInstantiate");
+    check_cuda(cudaEventCreateWithFlags(&graph_->done, cudaEventDisableTiming),
+               "cudaEventCreateWithFlags");
 }
 
 Program::~Program() = default;
@@ -79,8 +88,15 @@ Program::Program(Program&&) noexcept = default;
 
 std::size_t Program::size() const { return graph_->kernels; }
 
-void Program::replay(cudaStream_t stream) const {
-    check_cuda(cudaGraphLaunch(graph_->executable, stream), "cudaGraphLaunch");
+Program::Run::Run(const Program& program, cudaStream_t stream)
+    : program_(program), stream_(stream) {
+    check_cuda(cudaStreamWaitEvent(stream, program.graph_->done, 0), "cudaStreamWaitEvent");
+}
+
+Program::Run::~Run() { (void)cudaEventRecord(program_.graph_->done, stream_); }
+
+void Program::Run::replay() const {
+    check_cuda(cudaGraphLaunch(program_.graph_->executable, stream_), "cudaGraphLaunch");
 }
 
 }  // namespace ge

@@ -11,15 +11,31 @@ namespace ge {
 
 class Program {
   public:
-    // Calls `emit` with a stream, and holds what it launches there without running it.
-    explicit Program(const std::function<void(cudaStream_t)>& emit);
-    ~Program();
+    // Calls `emit` with `context` on a stream of its own, and holds what it launches there without
+    // running it. The workspace is in use in every replay.
+    Program(const Context& context, const std::function<void(const Context&)>& emit);
     Program(Program&&) noexcept;
+
+    // Waits until what was replayed is done: its memory may be given back after that.
+    ~Program();
 
     // How many kernels one replay launches.
     std::size_t size() const;
 
-    void replay(cudaStream_t stream) const;
+    // Replays on one stream, after those that were enqueued before on any: they share memory.
+    class Run {
+      public:
+        Run(const Program& program, cudaStream_t stream);
+        ~Run();
+        Run(const Run&) = delete;
+        Run& operator=(const Run&) = delete;
+
+        void replay() const;
+
+      private:
+        const Program& program_;
+        cudaStream_t stream_;
+    };
 
   private:
     struct Graph;

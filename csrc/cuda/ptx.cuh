@@ -19,6 +19,17 @@
 
 namespace ge::ptx {
 
+// The first words of every kernel: waits until the launches before it on the stream are done and
+// their results can be read, and lets the next one be placed on the device, where it waits in turn.
+// So launching a kernel overlaps with the end of the one before it, where that was asked for
+// (Context::overlap); elsewhere, and before 9.0, this does nothing.
+__device__ __forceinline__ void wait_for_launch_before() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;\n" ::: "memory");
+    asm volatile("griddepcontrol.launch_dependents;\n" ::: "memory");
+#endif
+}
+
 // Copies the first `bytes` (0..16) of 16 bytes to shared memory and fills the rest with zeros. Both
 // addresses are multiples of 16. The data is there after cp_async_wait and a barrier.
 __device__ __forceinline__ void cp_async_16(float* shared, const float* global, int bytes) {

@@ -38,6 +38,7 @@ struct Source {
 __global__ void uniform_kernel(float* out,  // [count]
                                std::int64_t count, float low, float span, Source source,
                                bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     const PhiloxBlock block = source.block(thread_number());
@@ -51,6 +52,7 @@ __global__ void uniform_kernel(float* out,  // [count]
 
 __global__ void normal_kernel(float* out,  // [count]
                               std::int64_t count, Source source, bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     const PhiloxBlock block = source.block(thread_number());
@@ -64,6 +66,7 @@ __global__ void dropout_kernel(const float* x,  // [count]
                                float* y,        // [count]
                                std::int64_t count, std::uint32_t threshold, float scale,
                                Source source, bool vector) {
+    wait_for_launch_before();
     const std::int64_t i = kFour * thread_number();
     if (i >= count) return;
     float four[kFour];
@@ -79,6 +82,7 @@ __global__ void dropout_kernel(const float* x,  // [count]
 __global__ void shuffled_indices_kernel(std::int32_t* indices,  // [count]
                                         std::int64_t count, Permutation permutation,
                                         Source source) {
+    wait_for_launch_before();
     const std::int64_t i = thread_number();
     if (i >= count) return;
     const std::uint64_t place = source.start() + static_cast<std::uint64_t>(i);
@@ -90,35 +94,35 @@ __global__ void shuffled_indices_kernel(std::int32_t* indices,  // [count]
 }  // namespace
 
 void launch_uniform(float* out, int64_t count, float low, float high, uint64_t seed,
-                    const int64_t* counter, int64_t offset, cudaStream_t stream) {
+                    const int64_t* counter, int64_t offset, const Context& context) {
     if (count == 0) return;
     launch<uniform_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
         out, count, low, high - low, Source{seed, counter, offset}, is_aligned16(out));
 }
 
 void launch_normal(float* out, int64_t count, uint64_t seed, const int64_t* counter, int64_t offset,
-                   cudaStream_t stream) {
+                   const Context& context) {
     if (count == 0) return;
     launch<normal_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream},
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
         out, count, Source{seed, counter, offset}, is_aligned16(out));
 }
 
 void launch_dropout(const float* x, float* y, int64_t count, float rate, uint64_t seed,
-                    const int64_t* counter, int64_t offset, cudaStream_t stream) {
+                    const int64_t* counter, int64_t offset, const Context& context) {
     if (count == 0) return;
     launch<dropout_kernel>(
-        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .stream = stream}, x,
-        y, count, dropout_threshold(rate), 1.0f / (1.0f - rate), Source{seed, counter, offset},
+        {.grid = blocks_for(count, kFour * kMapThreads), .block = kMapThreads, .context = context},
+        x, y, count, dropout_threshold(rate), 1.0f / (1.0f - rate), Source{seed, counter, offset},
         is_aligned16(x, y));
 }
 
 void launch_shuffled_indices(int32_t* indices, int64_t n, int64_t count, uint64_t seed,
-                             const int64_t* counter, int64_t position, cudaStream_t stream) {
+                             const int64_t* counter, int64_t position, const Context& context) {
     if (count == 0) return;
     launch<shuffled_indices_kernel>(
-        {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .stream = stream}, indices,
+        {.grid = blocks_for(count, kMapThreads), .block = kMapThreads, .context = context}, indices,
         count, make_permutation(static_cast<std::uint32_t>(n), seed, 0),
         Source{seed, counter, position});
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ IMPLEMENTATIONS = ("native", "reference")
 PRECISIONS = ("tf32", "bf16", "fp32")
 
 _precision = "tf32"
+_tile = "auto"
 
 
 def refuse_two_builds(module: ModuleType, package: Path = Path(__file__).parent) -> None:
@@ -95,14 +97,20 @@ def set_precision(name: str) -> None:
     if name not in PRECISIONS:
         raise ValueError(f"precision is {name!r}; it can be {', '.join(PRECISIONS)}")
     _precision = name
-    module = cuda_module()
-    if module is not None:
-        module.set_precision(name)
 
 
 def precision() -> str:
     """How matrix products multiply on CUDA: what :func:`set_precision` chose."""
     return _precision
+
+
+def set_tile(name: str) -> None:
+    """Choose the tile of matrix products on CUDA: ``auto`` (by size), ``small`` or ``large``.
+
+    For tests: the choice changes the time, and the order in which sums are formed.
+    """
+    global _tile
+    _tile = name
 
 
 @cache
@@ -154,75 +162,154 @@ def address(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def stream(device: str) -> tuple[int, ...]:
-    """What a native call on ``device`` takes last: CuPy's current stream; nothing on the CPU."""
+def context(device: str) -> tuple[Any, ...]:
+    """What a native call on ``device`` takes last: nothing on the CPU.
+
+    On CUDA it is CuPy's current stream, with memory in which its matrix products add up, and what
+    :func:`set_precision` chose.
+    """
     if device == "cpu":
         return ()
     cuda = importlib.import_module("cupy").cuda
-    current = int(cuda.get_current_stream().ptr)
-    _stream_workspace(int(cuda.runtime.getDevice()), current)
-    return (current,)
+    here = int(cuda.runtime.getDevice()), int(cuda.get_current_stream().ptr)
+    return (_context(*here, _precision, _tile),)
 
 
 @cache
-def _stream_workspace(device: int, stream: int) -> Array:
-    """The memory in which matrix products on ``stream`` add up; kept, for streams are few."""
-    return _set_workspace(stream)
+def _context(device: int, stream: int, precision: str, tile: str) -> Any:
+    return _with_workspace(stream, _workspace(device, stream), precision, tile)
 
 
-@contextmanager
-def capture_workspace(stream: tuple[int, ...]) -> Iterator[Array]:
-    """Memory for the products that are captured on ``stream``, to be kept with the program."""
-    if not stream:
-        yield None  # the CPU needs none
-        return
-    try:
-        yield _set_workspace(*stream)
-    finally:
-        native("cuda").set_workspace(*stream, 0, 0)  # the stream is gone after the capture
+@cache
+def _workspace(device: int, stream: int) -> Array:
+    """The memory in which products on ``stream`` add up; kept, for streams are few.
+
+    A stream that gets the handle of one that is gone gets its memory too.
+    """
+    return aligned_empty(_WORKSPACE_BYTES, "cuda")
 
 
-def _set_workspace(stream: int) -> Array:
-    memory = aligned_empty(_WORKSPACE_BYTES, "cuda")
-    native("cuda").set_workspace(stream, address(memory), memory.nbytes)
-    return memory
+def capture_context() -> tuple[Any, Array]:
+    """The context of a program that is captured on CUDA, and its memory, to be kept with it."""
+    memory = aligned_empty(_WORKSPACE_BYTES, "cuda")  # before the capture, which allocates nothing
+    return _with_workspace(0, memory, _precision, _tile), memory
+
+
+def _with_workspace(stream: int, memory: Array, precision: str, tile: str) -> Any:
+    return native("cuda").Context(
+        stream,
+        workspace=address(memory),
+        workspace_bytes=memory.nbytes,
+        precision=precision,
+        tile=tile,
+        overlap=overlap(),
+        synchronous=synchronous(),
+    )
+
+
+@cache
+def overlap() -> bool:
+    """Whether ``GANENGINE_OVERLAP=1`` lets a kernel start while the one before it ends.
+
+    For compute capability 9.0 on; off until it was measured on a GPU.
+    """
+    return os.environ.get("GANENGINE_OVERLAP", "0") not in ("", "0")
+
+
+@cache
+def synchronous() -> bool:
+    """Whether ``GANENGINE_SYNC=1`` asks each launch on CUDA to wait, so that it reports faults."""
+    return os.environ.get("GANENGINE_SYNC", "0") not in ("", "0")
+
+
+def current_device(device: str) -> str:
+    """``"cpu"``, or the device on which this thread launches, as ``"cuda:0"``."""
+    if device == "cpu":
+        return "cpu"
+    return f"cuda:{int(importlib.import_module('cupy').cuda.runtime.getDevice())}"
+
+
+def use_device(device: str) -> str:
+    """Make a device that has a number, as in ``"cuda:1"``, this thread's current one.
+
+    Returns:
+        ``"cpu"`` or ``"cuda"``: the latter is the current device wherever it is said.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    known = isinstance(device, str) and re.fullmatch(r"cpu|cuda(:\d+)?", device)
+    if not known:
+        raise ValueError(f"device is {device!r}; it can be 'cpu' or 'cuda', or 'cuda:1'")
+    kind, _, number = device.partition(":")
+    if number:
+        count = native("cuda").device_count()
+        if int(number) >= count:
+            raise ValueError(f"device is {device!r}; the last one here is 'cuda:{count - 1}'")
+        _required_cupy().cuda.Device(int(number)).use()
+    return kind
+
+
+def require_current_device(name: str, array: Array) -> None:
+    """Refuse a CuPy array of a device other than the one that kernels are launched on."""
+    if is_cupy(array) and (there := f"cuda:{array.data.device_id}") != current_device("cuda"):
+        raise ValueError(
+            f"{name} is on {there}, and the current device is {current_device('cuda')}; call "
+            f"cupy.cuda.Device({array.data.device_id}).use(), or move it"
+        )
+
+
+def stream(device: str) -> tuple[int, ...]:
+    """Where a native program on ``device`` runs: CuPy's current stream; nothing on the CPU."""
+    if device == "cpu":
+        return ()
+    return (int(importlib.import_module("cupy").cuda.get_current_stream().ptr),)
 
 
 def is_array(value: object) -> bool:
     """Whether ``value`` is an array of any library, and not, say, a list."""
-    protocols = ("__dlpack__", "__cuda_array_interface__")
-    return is_cupy(value) or any(hasattr(value, protocol) for protocol in protocols)
+    if isinstance(value, np.ndarray) or is_cupy(value) or hasattr(value, "__dlpack__"):
+        return True
+    return hasattr(value, "__cuda_array_interface__")  # which some only have if this is true
 
 
 def as_array(value: Any) -> Array:
     """``value`` as a NumPy or CuPy array, without a copy where it is one or speaks for one.
 
-    Takes NumPy and CuPy arrays, anything with ``__cuda_array_interface__`` or ``__dlpack__``
-    (PyTorch and JAX arrays), and whatever ``numpy.asarray`` takes.
+    Takes NumPy and CuPy arrays, anything with ``__dlpack__`` (PyTorch and JAX arrays; CuPy's
+    stream then waits for theirs) or ``__cuda_array_interface__``, and whatever ``numpy.asarray``
+    takes.
+
+    Raises:
+        TypeError: it is an array that cannot be shared: bfloat16, or a tensor that requires grad.
     """
     if isinstance(value, np.ndarray) or is_cupy(value):
         return value
+    if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
+        on_cpu = int(value.__dlpack_device__()[0]) == 1
+        try:
+            return np.from_dlpack(value) if on_cpu else _required_cupy().from_dlpack(value)
+        except (RuntimeError, BufferError) as error:
+            if on_cpu or isinstance(error, BufferError):
+                room = "NumPy" if on_cpu else "CuPy"
+                raise TypeError(f"{room} has no such array: {error}") from error
+            raise
     if hasattr(value, "__cuda_array_interface__"):
         return _required_cupy().asarray(value)
-    if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
-        if int(value.__dlpack_device__()[0]) != 1:
-            return _required_cupy().from_dlpack(value)
-        try:
-            return np.from_dlpack(value)
-        except RuntimeError as error:
-            raise TypeError(f"NumPy has no such array: {error}") from error  # bfloat16, say
     return np.asarray(value)
 
 
 def to_device(array: Array, device: str) -> Array:
-    """A copy of ``array`` on ``device`` (``"cpu"`` or ``"cuda"``), or itself if it lives there."""
-    if not (isinstance(device, str) and device in ("cpu", "cuda")):
-        raise ValueError(f"device is {device!r}; it can be 'cpu' or 'cuda'")
-    if device_of(array) == device:
+    """A copy of ``array`` on ``device``, or itself if it lives there.
+
+    ``"cuda"`` is the current device; ``"cuda:1"`` becomes it (:func:`use_device`).
+    """
+    device = use_device(device)
+    if device == "cpu":
+        return _to_host(array) if is_cupy(array) else array
+    if is_cupy(array) and f"cuda:{array.data.device_id}" == current_device("cuda"):
         return array
-    if device == "cuda":
-        return _required_cupy().asarray(array)
-    return _to_host(array)
+    return _required_cupy().asarray(array)
 
 
 def _to_host(array: Array) -> Array:

@@ -212,6 +212,7 @@ def _typed(name: str, value: Any, dtype: str | tuple[str, ...]) -> Array:
     allowed = (dtype,) if isinstance(dtype, str) else dtype
     if result.dtype not in allowed:
         raise TypeError(f"{name} must be {' or '.join(allowed)}, got {result.dtype}")
+    backend.require_current_device(name, result)
     return result
 
 

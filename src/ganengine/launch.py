@@ -88,4 +88,4 @@ def _launch_native(kernel: str, arguments: Sequence[Any]) -> None:
             wire.append(backend.address(argument))
         else:
             wire.append(0 if argument is None else argument)
-    getattr(backend.native(device), kernel)(*wire, *backend.stream(device))
+    getattr(backend.native(device), kernel)(*wire, *backend.context(device))

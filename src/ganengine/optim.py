@@ -92,7 +92,7 @@ class Optimizer:
             setattr(self, name, backend.to_device(array, device))
         for rate in self._scheduled():
             rate.to(device)
-        self.device = device
+        self.device = backend.use_device(device)
 
     def arrays(self) -> list[Array]:
         """All arrays, for capture."""

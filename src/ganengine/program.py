@@ -131,18 +131,21 @@ class Program:
         self.nbytes = int(arena.nbytes)
         self._memory: list[object] = [*state, arena]  # what the recorded addresses point into
         self._moves = dict(moves)
+        self._place = backend.current_device(device)
         self._native = None if backend.implementation() == "reference" else self._compiled()
 
     def _compiled(self) -> Any:
         native = backend.native(self._device)
 
-        def emit(*stream: int) -> None:  # a stream on CUDA, nothing on the CPU
-            with backend.capture_workspace(stream) as workspace:
-                self._memory.append(workspace)
-                for call in self.calls:
-                    getattr(native, call.kernel)(*call.wire, *stream)
+        def emit(*context: Any) -> None:  # one context on CUDA, nothing on the CPU
+            for call in self.calls:
+                getattr(native, call.kernel)(*call.wire, *context)
 
-        return native.Program(emit)
+        if self._device == "cpu":
+            return native.Program(emit)
+        context, workspace = backend.capture_context()
+        self._memory.append(workspace)
+        return native.Program(context, emit, self._memory)
 
     def __len__(self) -> int:
         """The number of calls in one replay; on CUDA, of kernel launches."""
@@ -179,13 +182,36 @@ class Program:
     def run(self, times: int = 1) -> None:
         """Replay the program ``times`` times, without returning to Python in between.
 
-        On CUDA the replays are enqueued on CuPy's current stream. Ctrl-C ends it between two
-        whole replays, and the program can be run again.
+        On CUDA the replays are enqueued on CuPy's current stream, after those on other streams;
+        with ``GANENGINE_SYNC=1`` its calls are made one by one, to find one that fails. Ctrl-C ends
+        it between two whole replays, and the program can be run again.
+
+        Raises:
+            RuntimeError: the current device is not the one that it was captured on.
         """
         if self._native is None:
             self.interpret(times)
+            return
+        here = backend.current_device(self._device)
+        if here != self._place:
+            raise RuntimeError(
+                f"the program was captured on {self._place}, and the current device is {here}: run "
+                f"it inside `with cupy.cuda.Device({self._place.removeprefix('cuda:')})`"
+            )
+        if self._device == "cuda" and backend.synchronous():
+            self._run_one_by_one(_checked(times))
         else:
             self._native.run(_checked(times), *backend.stream(self._device))
+
+    def _run_one_by_one(self, times: int) -> None:
+        """As ``run``, outside the graph, and waiting for each call: it names the one that fails."""
+        native, context = backend.native(self._device), backend.context(self._device)
+        for _ in range(times):
+            for number, call in enumerate(self.calls):
+                try:
+                    getattr(native, call.kernel)(*call.wire, *context)
+                except RuntimeError as error:
+                    raise RuntimeError(f"call {number} of the program, {call}: {error}") from error
 
     def interpret(self, times: int = 1) -> None:
         """As :meth:`run`, but call by call on the reference: the same results, up to rounding.

@@ -66,8 +66,8 @@ class Generator:
 
     def __init__(self, seed: int = 0, device: str = "cpu"):
         self.seed = seed % 2**64
-        self.device = device
-        self.blocks = Counter(device)  # of Philox, that were used
+        self.device = backend.use_device(device)
+        self.blocks = Counter(self.device)  # of Philox, that were used
 
     def arrays(self) -> list[Array]:
         """The state, for capture and checkpoints."""
@@ -79,8 +79,8 @@ class Generator:
 
     def to(self, device: str) -> None:
         """Move the counter to ``"cpu"`` or ``"cuda"``, and draw there from now on."""
-        self.blocks.to(device)
-        self.device = device
+        self.device = backend.use_device(device)
+        self.blocks.to(self.device)
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0) -> Array:
         """Numbers uniform on [low, high), float32."""

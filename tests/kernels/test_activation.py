@@ -50,6 +50,22 @@ def test_accuracy_over_all_floats(activation: str) -> None:
     assert ulps(y[finite], expected[finite]).max() < 2.1
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])
+def test_nan_reaches_the_gradient(activation: str) -> None:
+    """In every place of a vector, and in a layer that forms its gradient on the way."""
+    dy = draw(1, 40)
+    for place in range(40):
+        y = np.full((1, 40), 0.5, "float32")
+        y[0, place] = np.nan
+        for room in (kernels, reference):
+            found = np.isnan(room.activation_backward(dy, y, activation, 0.2))
+            assert (found == np.isnan(y)).all()
+        x, weight = draw(1, 3), draw(40, 3)
+        _, dweight, dbias = kernels.dense_backward(dy, x, weight, y, activation=activation)
+        assert (np.isnan(dbias) == np.isnan(y[0])).all()
+        assert (np.isnan(dweight).all(axis=1) == np.isnan(y[0])).all()
+
+
 @pytest.mark.parametrize("activation", ["linear", "relu", "leaky_relu"])
 def test_piecewise_linear_ones_are_exact_over_all_floats(activation: str) -> None:
     x = all_floats(8191)

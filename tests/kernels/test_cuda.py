@@ -27,13 +27,12 @@ def test_every_kernel_agrees_with_the_reference_on_the_device() -> None:
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_products_in_lower_precision(precision: str) -> None:
-    native = backend.native("cuda")
-    before = native.precision()
-    native.set_precision(precision)
+    before = backend.precision()
+    backend.set_precision(precision)
     try:
         parity.compare(OnCuda(), 131, 217, precision=precision)
     finally:
-        native.set_precision(before)
+        backend.set_precision(before)
 
 
 def test_results_stay_on_the_device() -> None:

@@ -93,7 +93,7 @@ def build(kernels: Sequence[Path], *, name: str, module: bool, flags: Sequence[s
         module_flags = ["-O0", "-DGE_CUDA_MODULE=_cuda_simt", *(f"-isystem{i}" for i in includes)]
     files = [(file, flags) for file in (*kernels, *EXECUTOR_SOURCES)]
     if module:
-        files += [(EXECUTOR / "device.cpp", flags), (CUDA / "gemm_options.cpp", flags)]
+        files += [(EXECUTOR / "device.cpp", flags)]
         files.append((ROOT / "csrc" / "bindings" / "cuda.cpp", module_flags))
     (CACHE / "objects").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

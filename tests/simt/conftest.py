@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 from simt import executor as simt_executor
-from simt.executor import Executor, Runner
+from simt.executor import Executor, Kernels, Runner
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +29,10 @@ def simt_folder() -> Path:
     return simt_executor.cuda_folder()
 
 
-@pytest.fixture(scope="session")
-def cuda() -> ModuleType:
+@pytest.fixture
+def cuda() -> Kernels:
     """The CUDA module, whose kernels run in the executor."""
-    return simt_executor.cuda_module()
+    return Kernels(simt_executor.cuda_module())
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def simt() -> Iterator[Executor]:
 
 
 @pytest.fixture
-def run(cuda: ModuleType, simt: Executor) -> Runner:
+def run(cuda: Kernels, simt: Executor) -> Runner:
     """Runs a kernel of `cuda`."""
     return Runner(cuda, simt)
 

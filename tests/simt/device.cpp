@@ -10,6 +10,7 @@ ge::DeviceLimits limits = {
 
 namespace ge {
 int device_count() { return 1; }
+std::string device_error() { return ""; }
 std::string device_name(int device) { return device == 0 ? "thread-by-thread executor" : ""; }
 std::string compute_capability(int device) {
     if (device != 0) return "";

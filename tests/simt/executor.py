@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ganengine import backend
+from ganengine import _cpu, backend
 
 Array = npt.NDArray[Any]
 
@@ -111,7 +111,7 @@ class Runner:
         base: Array
         offset: int = 0
 
-    def __init__(self, cuda: ModuleType, simt: Executor) -> None:
+    def __init__(self, cuda: Kernels, simt: Executor) -> None:
         self._cuda = cuda
         self._simt = simt
 
@@ -131,7 +131,7 @@ class Runner:
                     for given, array, shift in zip(arguments, inputs, shifts, strict=True)
                 ]
                 getattr(self._cuda, kernel)(
-                    *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in placed), 0
+                    *(a.ctypes.data if isinstance(a, np.ndarray) else a for a in placed)
                 )
                 results = [
                     array.copy()
@@ -182,6 +182,38 @@ def cuda_module() -> ModuleType:
     return load("_cuda_simt", file)
 
 
+class Kernels:
+    """The CUDA module, each kernel without its last argument: a context of what is set here.
+
+    The device is asked for its limits at each call, so that a test can change them.
+    """
+
+    precision = "tf32"
+    tile = "auto"
+    workspace: Array | None = None
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._module, name)
+        if name not in _cpu.signatures():
+            return value
+        return lambda *arguments: value(*arguments, self.context())
+
+    def context(self) -> Any:
+        """A context of the default stream."""
+        memory = np.empty(0) if self.workspace is None else self.workspace
+        return self._module.Context(
+            0,
+            workspace=memory.ctypes.data if memory.size else 0,
+            workspace_bytes=memory.nbytes,
+            precision=self.precision,
+            tile=self.tile,
+            overlap=True,  # so that a kernel that does not wait is found
+        )
+
+
 def open_executor() -> Executor:
     """The executor that :func:`cuda_module` runs in, as it is on the largest device."""
     cuda_module()
@@ -199,8 +231,12 @@ def as_device(executor: Executor) -> Iterator[ModuleType]:
         patch.setitem(sys.modules, "cupy", fake)
         patch.setattr(backend, "cupy", lambda: fake)
         patch.setattr(backend, "cuda_module", lambda: cuda)
-        backend._stream_workspace.cache_clear()
+        patch.setenv("GANENGINE_OVERLAP", "1")
+        # of another executor's memory, and of another environment
+        kept = (backend._context, backend._workspace, backend.overlap)
+        for each in kept:
+            each.cache_clear()
         yield fake
-        backend._stream_workspace.cache_clear()
-        cuda.set_workspace(0, 0, 0)
-        cuda.set_precision("tf32")
+        for each in kept:
+            each.cache_clear()
+        backend.set_precision("tf32")

@@ -10,10 +10,11 @@ that neither views nor copies memory as it lies. ``with compiler():`` allows it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Pointer:
     def __init__(self, ptr: int, owner: object):
         self.ptr = ptr
         self.owner = owner
+        self.device_id = 0
 
     def __add__(self, offset: int) -> Pointer:
         return Pointer(self.ptr + offset, self.owner)
@@ -223,6 +225,16 @@ class _Ufunc:
         _call(self._ufunc.at, *arguments)
 
 
+class Event:
+    """A moment: all that was launched is done when the launch returns."""
+
+    def record(self) -> None:
+        self.seconds = time.perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+
 class _Module(ModuleType):
     """The module ``cupy``: NumPy's functions, but for those above."""
 
@@ -239,10 +251,15 @@ class _Module(ModuleType):
 
 
 class _Device:
-    """The one device there is."""
+    """A device by its number; all share one memory."""
+
+    current: ClassVar[list[int]] = [0]  # the device in use, then those before
 
     def __init__(self, number: int = 0):
-        assert number == 0
+        self._number = number
+
+    def use(self) -> None:
+        self.current.insert(0, self._number)
 
     def __enter__(self) -> None:
         pass
@@ -264,10 +281,13 @@ def module(memory: Any) -> ModuleType:
     executor = memory
     ndarray.__module__ = "cupy"
     result = _Module("cupy")
+    _Device.current[:] = [0]
     result.cuda = SimpleNamespace(  # type: ignore[attr-defined]
         is_available=lambda: True,
         get_current_stream=lambda: SimpleNamespace(ptr=0, synchronize=lambda: None),
-        runtime=SimpleNamespace(getDevice=lambda: 0),
+        runtime=SimpleNamespace(getDevice=lambda: _Device.current[0]),
+        Event=Event,
+        get_elapsed_time=lambda first, last: 1e3 * (last.seconds - first.seconds),  # milliseconds
         set_allocator=lambda allocator: None,
         Device=_Device,
     )

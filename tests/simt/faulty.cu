@@ -177,6 +177,24 @@ __global__ void mma_kernel(const float* x,  // A [16, kDepth], then B [kDepth, 8
     for (int i = 0; i < 4; ++i) y[(g + 8 * (i / 2)) * 8 + 2 * t + i % 2] = sum[i];
 }
 
+// y[i] = x[63 - i], in a launch that may overlap with the one before. Faults: no wait for that; x is
+// read, or y written, before the wait; a thread that has nothing to do does not wait.
+enum class Overlap { right, missing, early_read, early_write, one_exits };
+template <Overlap kOverlap>
+__global__ void overlap_kernel(const float* x,  // [64]
+                               float* y,        // [64]
+                               int) {
+    float* tile = ge::dynamic_shared();  // [64]
+    const unsigned i = threadIdx.x;
+    tile[i] = static_cast<float>(kThreads - 1 - i);  // no array: it need not wait
+    if (kOverlap == Overlap::early_read) tile[i] += 0.0f * x[i];
+    if (kOverlap == Overlap::early_write) y[i] = 0.0f;
+    __syncthreads();
+    if (kOverlap == Overlap::one_exits && i == 5) return;
+    if (kOverlap != Overlap::missing) ge::wait_for_launch_before();
+    y[i] = x[static_cast<int>(tile[i])];
+}
+
 // y[0] = how many threads there are, in all blocks; y[1 + b] = the block's own.
 __global__ void count_kernel(const float*,
                              float* y,  // [1 + blocks], zeros
@@ -200,6 +218,17 @@ void start(const float* x, float* y, int n) {
     ge::launch<kKernel>(
         {.grid = kBlocks, .block = kBlockSize, .shared_bytes = kSharedFloats * sizeof(float)}, x, y,
         n);
+}
+
+template <Overlap kOverlap>
+void overlap(const float* x, float* y, int n) {
+    ge::Context context;
+    context.overlap = true;
+    ge::launch<overlap_kernel<kOverlap>>({.grid = 2,
+                                          .block = kThreads,
+                                          .shared_bytes = kThreads * sizeof(float),
+                                          .context = context},
+                                         x, y, n);
 }
 
 const std::map<std::string_view, void (*)(const float*, float*, int)> kCases = {
@@ -231,6 +260,11 @@ const std::map<std::string_view, void (*)(const float*, float*, int)> kCases = {
     {"access", start<access_kernel<Access::right>>},
     {"access, index", start<access_kernel<Access::index>>},
     {"access, misaligned", start<access_kernel<Access::misaligned>>},
+    {"overlap", overlap<Overlap::right>},
+    {"overlap, missing wait", overlap<Overlap::missing>},
+    {"overlap, early read", overlap<Overlap::early_read>},
+    {"overlap, early write", overlap<Overlap::early_write>},
+    {"overlap, one exits", overlap<Overlap::one_exits>},
     {"votes", start<votes_kernel>},
     {"mma tf32", start<mma_kernel<8>, 0, 1, 32>},
     {"mma bf16", start<mma_kernel<16>, 0, 1, 32>},

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <map>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace simt {
@@ -25,9 +26,15 @@ struct Allocation {
     std::size_t bytes;
     char* pages;  // the data lies in [pages, end), with a guard page on each side
     char* end;
+    bool is_shared, is_read_only = false;
+
+    void protect(int access) const {
+        mprotect(pages, static_cast<std::size_t>(end - pages), access);
+    }
 };
 
 std::map<char*, Allocation> allocations;  // by their data
+bool reachable = true;
 
 constexpr std::array kSignals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 std::array<struct sigaction, kSignals.size()> previous;
@@ -86,7 +93,10 @@ std::string describe_access(const char* address, const std::string& access) {
     for (const auto& [data, it] : allocations) {
         if (address < it.pages - kPage || address >= it.end + kPage) continue;
         const std::string array = it.name + " (" + std::to_string(it.bytes) + " bytes)";
-        if (address >= it.pages && address < it.end) return access + " to the read-only " + array;
+        const bool within = address >= it.pages && address < it.end;
+        if (within && !reachable)
+            return access + " before the wait for the launch before: " + array;
+        if (within) return access + " to the read-only " + array;
         const std::string wrong = access + " out of bounds: ";
         if (address < data)
             return wrong + std::to_string(data - address) + " bytes before " + array;
@@ -112,7 +122,7 @@ char* allocate(std::size_t bytes, bool at_end, const char* name) {
     char* pages = map_pages(mapped);
     std::memset(pages, kPoison, mapped);
     char* data = at_end ? pages + mapped - bytes : pages;
-    allocations[data] = {name, bytes, pages, pages + mapped};
+    allocations[data] = {name, bytes, pages, pages + mapped, std::string_view(name) == kShared};
     return data;
 }
 
@@ -121,6 +131,18 @@ void release(char* data) {
     munmap(it.pages - kPage, static_cast<std::size_t>(it.end - it.pages) + 2 * kPage);
     allocations.erase(data);
 }
+
+void set_reachable(bool wanted) {
+    if (wanted == reachable) return;
+    reachable = wanted;
+    for (const auto& [data, it] : allocations) {
+        if (it.is_shared) continue;
+        const int access = it.is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+        it.protect(wanted ? access : PROT_NONE);
+    }
+}
+
+bool are_reachable() { return reachable; }
 
 void catch_traps(bool (*in_kernel)(), void (*leave)()) {
     is_in_kernel = in_kernel;
@@ -159,7 +181,8 @@ void* simt_allocate(std::size_t bytes, int at_end, const char* name) {
 }
 void simt_release(void* data) { simt::release(static_cast<char*>(data)); }
 void simt_set_read_only(void* data) {
-    const auto& it = simt::allocations.at(static_cast<char*>(data));
-    mprotect(it.pages, static_cast<std::size_t>(it.end - it.pages), PROT_READ);
+    auto& it = simt::allocations.at(static_cast<char*>(data));
+    it.is_read_only = true;
+    it.protect(PROT_READ);
 }
 }

@@ -6,6 +6,7 @@
 
 namespace simt {
 
+constexpr char kShared[] = "dynamic shared memory";
 constexpr int kPoison = 0xFF;  // four such bytes are a NaN, eight are the integer -1
 
 // `bytes` of writable memory, a multiple of the page size, between two unreadable pages.
@@ -14,6 +15,10 @@ char* map_pages(std::size_t bytes);
 // `bytes` of poison, flush with the unreadable page after them, or else with the one before.
 char* allocate(std::size_t bytes, bool at_end, const char* name);
 void release(char* data);
+
+// Takes all arrays out of reach, or gives them back; "dynamic shared memory" stays in reach.
+void set_reachable(bool reachable);
+bool are_reachable();
 
 // From now on a fault while a kernel runs calls `leave`, which must not return. A fault while
 // `in_kernel` gives false takes the course it would have taken without the executor.

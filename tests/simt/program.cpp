@@ -28,13 +28,15 @@ struct Program::Graph {
     std::vector<simt::Call> calls;
 };
 
-Program::Program(const std::function<void(cudaStream_t)>& emit)
+Program::Program(const Context& context, const std::function<void(const Context&)>& emit)
     : graph_(std::make_unique<Graph>()) {
     struct Capture {
         explicit Capture(Graph& graph) { simt::captured = &graph.calls; }
         ~Capture() { simt::captured = nullptr; }
     } until_the_end(*graph_);
-    emit(simt::captured);
+    Context captured = context;
+    captured.stream = simt::captured;
+    emit(captured);
 }
 
 Program::~Program() = default;
@@ -42,8 +44,13 @@ Program::Program(Program&&) noexcept = default;
 
 std::size_t Program::size() const { return graph_->calls.size(); }
 
-void Program::replay(cudaStream_t) const {
-    for (const simt::Call& call : graph_->calls) simt::run(call.launch, call.thread);
+Program::Run::Run(const Program& program, cudaStream_t stream)
+    : program_(program), stream_(stream) {}
+
+Program::Run::~Run() = default;
+
+void Program::Run::replay() const {
+    for (const simt::Call& call : program_.graph_->calls) simt::run(call.launch, call.thread);
 }
 
 }  // namespace ge

@@ -8,6 +8,8 @@ namespace ge::ptx {
 
 using simt::Where;
 
+inline void wait_for_launch_before() { simt::wait_for_launch_before(); }
+
 template <int kSize>
 void cp_async(float* shared, const float* global, int bytes, Where where) {
     float data[kSize / 4] = {};

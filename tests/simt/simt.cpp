@@ -66,7 +66,7 @@ struct Context {
 
 #endif
 
-enum class State { ready, at_barrier, in_warp, done };
+enum class State { ready, at_launch, at_barrier, in_warp, done };
 
 struct AsyncCopy {
     char* shared;
@@ -82,6 +82,7 @@ struct Thread {
     std::size_t number = 0;    // in the block
     std::size_t priority = 0;  // of its warp: one that always lags meets what the others left
     State state = State::ready;
+    bool has_waited = false;    // for the launch before
     Where where;                // what it waits at,
     Combine combine = nullptr;  // and for which warp operation,
     unsigned mask = 0;          // with which lanes
@@ -96,8 +97,9 @@ std::uint64_t random_state = 1;
 std::vector<std::unique_ptr<Thread>> threads;  // kept from launch to launch
 std::vector<Thread*> ready;
 Context main_context;
-Thread* current = nullptr;  // null outside kernels
-std::size_t block_size = 0, waiting = 0, finished = 0;
+Thread* current = nullptr;                                         // null outside kernels
+std::size_t block_size = 0, waiting = 0, early = 0, finished = 0;  // early: at_launch
+bool overlaps = false;                                             // the running launch
 const std::function<void()>* body = nullptr;
 char* shared_memory = nullptr;
 std::string message;  // of the fault that ended the launch
@@ -134,6 +136,10 @@ void run_next(Context& from) {
 
 void thread_entry() {
     (*body)();
+    if (overlaps && !current->has_waited) {
+        message = "it exits and has not waited for the launch before";
+        leave_launch();
+    }
     current->state = State::done;
     ++finished;
     run_next(current->context);
@@ -195,7 +201,7 @@ void poison_shared(std::size_t dynamic_bytes) {
 
 void run_block() {
     ready.clear();
-    waiting = finished = 0;
+    waiting = early = finished = 0;
     for (std::size_t i = 0; i < block_size; ++i) {
         const auto n = static_cast<unsigned>(i);
         Thread& thread = *threads[i];
@@ -203,6 +209,7 @@ void run_block() {
         thread.number = i;
         thread.priority = i % 32 == 0 ? draw(1024) : threads[i - 1]->priority;
         thread.state = State::ready;
+        thread.has_waited = false;
         thread.copies.clear();
         thread.group = 0;
         thread.context.prepare(thread.stack, thread_entry);
@@ -241,6 +248,7 @@ void run(const Launch& launch, const std::function<void()>& thread) {
     gridDim = launch.grid;
     blockDim = launch.block;
     body = &thread;
+    overlaps = launch.overlap;
     message.clear();
     std::vector<std::size_t> order(blocks);
     for (std::size_t i = 0; i < blocks; ++i) {
@@ -248,13 +256,15 @@ void run(const Launch& launch, const std::function<void()>& thread) {
         order[i] = order[j];
         order[j] = i;
     }
-    shared_memory = allocate((launch.shared_bytes + 15) / 16 * 16, true, "dynamic shared memory");
+    shared_memory = allocate((launch.shared_bytes + 15) / 16 * 16, true, kShared);
     catch_traps([] { return current != nullptr; }, leave_launch);
     for (std::size_t i = 0; i < blocks && message.empty(); ++i) {
         const auto n = static_cast<unsigned>(order[i]);
         blockIdx = {n % gridDim.x, n / gridDim.x % gridDim.y, n / gridDim.x / gridDim.y};
         poison_shared(launch.shared_bytes);
+        if (overlaps && i == 0) set_reachable(false);
         run_block();
+        set_reachable(true);
     }
     release(shared_memory);
     if (!message.empty()) throw std::runtime_error(kernel + message);
@@ -267,6 +277,20 @@ Slot& own_slot() { return current->slot; }
 void fault(const std::string& what, Where where) {
     message = what + " at " + text(where);
     leave_launch();
+}
+
+void wait_for_launch_before() {
+    current->has_waited = true;
+    if (are_reachable()) return;
+    current->state = State::at_launch;
+    if (++early == block_size) {
+        set_reachable(true);
+        for (std::size_t i = 0; i < block_size; ++i) {
+            threads[i]->state = State::ready;
+            ready.push_back(threads[i].get());
+        }
+    }
+    run_next(current->context);
 }
 
 void sync_threads(Where where) {

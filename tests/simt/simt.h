@@ -14,6 +14,9 @@
 //   global      Every array starts or ends flush with an unreadable page, so that an access beyond
 //               it faults; inputs are read-only; outputs hold NaN until they are written.
 //   barriers    A barrier, shuffle, vote or mma.sync that some thread does not reach is reported.
+//   overlap     Where launches may overlap (Context::overlap), a thread that ends without having waited
+//               for the launch before is reported, and so is an access to an array before the wait: in
+//               the first block, until all its threads wait, the arrays are out of reach.
 //   cp.async    The data arrives when it is waited for. Until then its place holds NaN.
 //   indices     -fsanitize=bounds,alignment traps on an index outside an array whose size the
 //               compiler knows, and on a misaligned vector access.
@@ -82,6 +85,7 @@ struct Launch {
     std::string kernel;
     dim3 grid, block;
     std::size_t shared_bytes;
+    bool overlap = false;  // with the launch before, until each thread waits for it
 };
 
 extern std::size_t most_shared_bytes;  // that a launch may ask for
@@ -93,6 +97,7 @@ void submit(cudaStream_t stream, const Launch& launch, const std::function<void(
 
 float* dynamic_shared();
 void sync_threads(Where where);
+void wait_for_launch_before();
 [[noreturn]] void fault(const std::string& what, Where where);
 
 // A copy of the `size` bytes of `data`, which came from `global`, that cp_async_wait carries out.

@@ -35,6 +35,13 @@ def test_backward(run: Any, activation: str, size: int) -> None:
     assert_close(dx, expected, scale=np.abs(dy))
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])
+def test_nan_reaches_the_gradient(run: Any, activation: str) -> None:
+    y = np.float32([np.nan, 0.5, -0.5, 0.0])
+    (dx,) = run("activation_backward", draw(4), y, run.Out((4,)), 4, activation, SLOPE)
+    assert np.isnan(dx).tolist() == [True, False, False, False]
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_special_values(run: Any, activation: str) -> None:
     x = np.float32([np.nan, np.inf, -np.inf, 0.0, 1e-30, -1e-30, 1e4, -1e4])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ CASES = (
     Case((1, 2, 1, 1), (3, 2, 7, 7), {"stride": (3, 1), "padding": 6}),
     Case((3, 2, 8, 7), (2, 2, 1, 2), {"stride": 3}),  # some pixels meet no tap
     Case((2, 3, 4, 4), (5, 3, 4, 4)),  # a dense layer
+    Case((1, 2, 11, 13), (3, 2, 5, 3), {"stride": (4, 5), "padding": 1}),  # 20 phases, two launches
 )
 LARGE = (
     Case((9, 64, 11, 12), (3, 64, 2, 2)),  # weights packed in two runs of 32 channels
@@ -39,7 +39,7 @@ FEW = (
 
 
 @pytest.fixture
-def conv(cuda: ModuleType, simt: Any) -> Iterator[Convolution]:
+def conv(cuda: Any, simt: Any) -> Iterator[Convolution]:
     convolution = Convolution(cuda, simt, "conv2d")
     convolution.use("fp32")
     yield convolution

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ CASES = (
     Case((2, 32, 3, 3), (32, 35, 4, 4), {"stride": 2, "padding": 1}),
     Case((1, 64, 2, 3), (64, 1, 3, 4), {"stride": 3, "padding": (1, 0, 0, 2)}),
     Case((2, 3, 3, 2), (3, 2, 3, 5), {"stride": (1, 2), "padding": 1, "output_padding": (0, 1)}),
+    Case((1, 2, 3, 2), (2, 3, 5, 6), {"stride": (4, 5), "padding": 1}),  # two launches of phases
     Case((1, 2, 1, 1), (2, 3, 7, 7), {"stride": (3, 1), "padding": 2, "output_padding": (2, 0)}),
     Case((3, 2, 3, 4), (2, 2, 1, 2), {"stride": 3}),  # some pixels meet no tap
     Case((1, 2, 2, 2), (2, 1, 4, 4), {"stride": 4}),  # more phases than one launch has
@@ -38,7 +38,7 @@ FEW = (
 
 
 @pytest.fixture
-def conv(cuda: ModuleType, simt: Any) -> Iterator[Convolution]:
+def conv(cuda: Any, simt: Any) -> Iterator[Convolution]:
     convolution = Convolution(cuda, simt, "conv_transpose2d")
     convolution.use("fp32")
     yield convolution

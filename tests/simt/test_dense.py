@@ -6,8 +6,7 @@ Every result is computed under three schedules, which must agree in each bit.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def assert_within(got: Array, expected: Array, error: Array) -> None:
 class Dense:
     """The dense functions of the CUDA module, on guarded arrays."""
 
-    def __init__(self, cuda: ModuleType, simt: Any, align: str) -> None:
+    def __init__(self, cuda: Any, simt: Any, align: str) -> None:
         self.cuda = cuda
         self.simt = simt
         self.align = align
@@ -104,7 +103,7 @@ class Dense:
         def run() -> list[Array]:
             y = self.simt.empty(batch, outputs, align=self.align, name="y")
             self.cuda.dense_forward(
-                *map(address, arrays), address(y), batch, inputs, outputs, activation, SLOPE, 0
+                *map(address, arrays), address(y), batch, inputs, outputs, activation, SLOPE
             )
             return [y]
 
@@ -147,7 +146,6 @@ class Dense:
                 activation,
                 SLOPE,
                 before is not None,
-                0,
             )
             return [result for result in results if result is not None]
 
@@ -160,11 +158,8 @@ def address(array: Array | None) -> int:
 
 
 @pytest.fixture(params=["end", "start"])
-def dense(request: pytest.FixtureRequest, cuda: ModuleType, simt: Any) -> Iterator[Dense]:
-    yield Dense(cuda, simt, request.param)
-    cuda.set_precision("tf32")
-    cuda.set_tile("auto")
-    cuda.set_workspace(0, 0, 0)
+def dense(request: pytest.FixtureRequest, cuda: Any, simt: Any) -> Dense:
+    return Dense(cuda, simt, request.param)
 
 
 def normal(seed: int, *shape: int) -> Array:
@@ -213,8 +208,8 @@ def check_backward(
 def test_sizes(
     dense: Dense, number: int, size: tuple[int, int, int], tile: str, precision: str
 ) -> None:
-    dense.cuda.set_precision(precision)
-    dense.cuda.set_tile(tile)
+    dense.cuda.precision = precision
+    dense.cuda.tile = tile
     activation = list(FUNCTIONS)[number % len(FUNCTIONS)]
     check_forward(dense, size, activation, precision)
     check_backward(dense, size, activation, precision)
@@ -223,8 +218,8 @@ def test_sizes(
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("activation", FUNCTIONS)
 def test_activations(dense: Dense, activation: str, tile: str) -> None:
-    dense.cuda.set_precision("fp32")
-    dense.cuda.set_tile(tile)
+    dense.cuda.precision = "fp32"
+    dense.cuda.tile = tile
     check_forward(dense, (35, 36, 37), activation, "fp32", bias=False)
     check_backward(dense, (35, 36, 37), activation, "fp32")
     # Without scratch memory dz is formed while it is read, whatever tile was asked for.
@@ -236,16 +231,16 @@ def test_activations(dense: Dense, activation: str, tile: str) -> None:
 def test_only_wanted_gradients_are_computed(
     dense: Dense, tile: str, need: tuple[bool, bool, bool]
 ) -> None:
-    dense.cuda.set_precision("fp32")
-    dense.cuda.set_tile(tile)
+    dense.cuda.precision = "fp32"
+    dense.cuda.tile = tile
     check_backward(dense, (9, 70, 34), "tanh", "fp32", need=need)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("tile", TILES)
 def test_accumulate(dense: Dense, tile: str, precision: str) -> None:
-    dense.cuda.set_precision(precision)
-    dense.cuda.set_tile(tile)
+    dense.cuda.precision = precision
+    dense.cuda.tile = tile
     for columns in (40, 41):  # whole vectors, and not
         before = (normal(5, 34, columns), normal(6, 34))
         check_backward(dense, (7, columns, 34), "relu", precision, before=before)
@@ -255,10 +250,10 @@ def test_accumulate(dense: Dense, tile: str, precision: str) -> None:
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("outputs", [4, 5])
 def test_long_sums_are_split(dense: Dense, outputs: int, tile: str, precision: str) -> None:
-    dense.cuda.set_precision(precision)
-    dense.cuda.set_tile(tile)
+    dense.cuda.precision = precision
+    dense.cuda.tile = tile
     workspace = dense.simt.empty(16 * 1024, align="start", name="workspace")
-    dense.cuda.set_workspace(0, workspace.ctypes.data, workspace.nbytes)
+    dense.cuda.workspace = workspace
     check_forward(dense, (3, 1100, outputs), "sigmoid", precision)
     assert np.isfinite(workspace[: 2 * 3 * outputs]).all(), "k was not split"
     workspace[...] = np.nan
@@ -271,8 +266,8 @@ def test_long_sums_are_split(dense: Dense, outputs: int, tile: str, precision: s
 def test_a_small_workspace_is_respected(dense: Dense, floats: int) -> None:
     """Each part takes 3 * 4 + 3 floats; there is room for 0, 1, 2 and 3 of the 4 that would pay."""
     workspace = dense.simt.empty(floats, name="workspace")
-    dense.cuda.set_workspace(0, workspace.ctypes.data, workspace.nbytes)
-    dense.cuda.set_precision("fp32")
+    dense.cuda.workspace = workspace
+    dense.cuda.precision = "fp32"
     check_forward(dense, (3, 2100, 4), "linear", "fp32")
     assert np.isfinite(workspace).any() == (floats >= 32)
 
@@ -280,7 +275,7 @@ def test_a_small_workspace_is_respected(dense: Dense, floats: int) -> None:
 @pytest.mark.parametrize("size", [(0, 5, 6), (4, 0, 6), (4, 5, 0), (0, 0, 0)])
 @pytest.mark.parametrize("tile", TILES)
 def test_empty(dense: Dense, size: tuple[int, int, int], tile: str) -> None:
-    dense.cuda.set_tile(tile)
+    dense.cuda.tile = tile
     check_forward(dense, size, "sigmoid", "tf32")
     check_backward(dense, size, "sigmoid", "tf32")
     before = (normal(5, size[2], size[1]), normal(6, size[2]))
@@ -291,22 +286,22 @@ def test_empty(dense: Dense, size: tuple[int, int, int], tile: str) -> None:
 def test_each_plan_gives_the_product(dense: Dense, multiprocessors: int) -> None:
     dense.simt.library.simt_set_device(multiprocessors, 227, 90)
     workspace = dense.simt.empty(64 * 1024, align="start", name="workspace")
-    dense.cuda.set_workspace(0, workspace.ctypes.data, workspace.nbytes)
+    dense.cuda.workspace = workspace
     check_forward(dense, (130, 600, 36), "relu", "tf32")
     check_backward(dense, (130, 36, 140), "relu", "tf32")
 
 
 def test_an_old_device_has_the_exact_path_and_small_tiles(dense: Dense) -> None:
     dense.simt.library.simt_set_device(40, 64, 75)  # the executor refuses more than 64 KB
-    dense.cuda.set_precision("tf32")
-    dense.cuda.set_tile("large")
+    dense.cuda.precision = "tf32"
+    dense.cuda.tile = "large"
     check_forward(dense, (33, 40, 41), "tanh", "fp32")
     check_backward(dense, (33, 40, 41), "tanh", "fp32")
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_nan_and_infinity_reach_the_result(dense: Dense, precision: str) -> None:
-    dense.cuda.set_precision(precision)
+    dense.cuda.precision = precision
     x, weight = normal(1, 5, 20), normal(2, 6, 20)
     x[1, 3], x[2, 4] = np.nan, np.inf
     y = dense.forward(x, weight, None, "linear")
@@ -330,21 +325,21 @@ def test_matmul(
     tile: str,
     precision: str,
 ) -> None:
-    dense.cuda.set_precision(precision)
-    dense.cuda.set_tile(tile)
+    dense.cuda.precision = precision
+    dense.cuda.tile = tile
     a, b = normal(1, m, k), normal(2, k, n)
     left = dense.simt.array((a.T if transpose_a else a).astype(np.float32), align=dense.align)
     right = dense.simt.array((b.T if transpose_b else b).astype(np.float32), align=dense.align)
     for seed in SEEDS:
         dense.simt.seed(seed)
         c = dense.simt.empty(m, n, align=dense.align, name="c")
-        dense.cuda.matmul(*map(address, (left, right, c)), m, n, k, transpose_a, transpose_b, 0)
+        dense.cuda.matmul(*map(address, (left, right, c)), m, n, k, transpose_a, transpose_b)
         assert_within(c, a @ b, product_error(a, b, precision))
 
 
 def test_misaligned_arrays(dense: Dense) -> None:
     """Arrays that start between multiples of 16 bytes, as views of a flat store may."""
-    dense.cuda.set_precision("fp32")
+    dense.cuda.precision = "fp32"
     batch, inputs, outputs = 5, 8, 12
     for shift in (1, 2, 3):
         store = dense.simt.array(normal(1, shift + batch * inputs + outputs * inputs).astype("f4"))
@@ -352,22 +347,23 @@ def test_misaligned_arrays(dense: Dense) -> None:
         weight = store[shift + batch * inputs :].reshape(outputs, inputs)
         y = dense.simt.empty(shift + batch * outputs)[shift:].reshape(batch, outputs)
         args = (address(x), address(weight), 0, address(y), batch, inputs, outputs)
-        dense.cuda.dense_forward(*args, "linear", 0.0, 0)
+        dense.cuda.dense_forward(*args, "linear", 0.0)
         expected = x.astype(np.float64) @ weight.T.astype(np.float64)
         assert_within(y, expected, product_error(x, weight.T, "fp32"))
 
 
-def test_names_are_checked(cuda: ModuleType) -> None:
+def test_names_are_checked(cuda: Any) -> None:
     with pytest.raises(ValueError, match="precision is 'fp8'; it can be one of fp32, tf32, bf16"):
-        cuda.set_precision("fp8")
+        cuda.Context(0, precision="fp8")
+    with pytest.raises(ValueError, match="tile is 'huge'; it can be one of auto, small, large"):
+        cuda.Context(0, tile="huge")
     with pytest.raises(RuntimeError, match="unknown activation 'gelu'"):
-        cuda.dense_forward(0, 0, 0, 0, 0, 0, 0, "gelu", 0.0, 0)
+        cuda.dense_forward(0, 0, 0, 0, 0, 0, 0, "gelu", 0.0)
     with pytest.raises(ValueError, match="multiple of 16 bytes"):
-        cuda.set_workspace(0, 8, 1024)
-    assert cuda.precision() == "tf32"
+        cuda.Context(0, workspace=8, workspace_bytes=1024)
 
 
-def test_device(cuda: ModuleType, simt: Any) -> None:
-    assert cuda.device_count() == 1
+def test_device(cuda: Any, simt: Any) -> None:
+    assert (cuda.device_count(), cuda.device_error()) == (1, "")
     assert cuda.compute_capability(0) == "9.0"
     assert cuda.device_name(1) == ""

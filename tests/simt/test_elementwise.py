@@ -123,7 +123,7 @@ def test_in_place(run: Any, cuda: Any, simt: Any) -> None:
         x = simt.empty(131, align=align)
         x[...] = draw(131)
         expected = -2 * x
-        cuda.affine(x.ctypes.data, x.ctypes.data, padded(x.shape), strides(x), -2.0, 0.0, 0)
+        cuda.affine(x.ctypes.data, x.ctypes.data, padded(x.shape), strides(x), -2.0, 0.0)
         np.testing.assert_array_equal(x, expected)
 
 

@@ -11,7 +11,7 @@ import pytest
 from devices import OnCuda
 from systems import Small, assert_captured_is_eager, assert_resumed_is_straight, everything
 
-from ganengine import Generator, Trainer, capture, kernels, nn, recipes, reference
+from ganengine import Generator, Trainer, capture, kernels, nn, recipes, reference, set_precision
 from ganengine.data import drawn_digits
 from ganengine.gan.fit import fit, restore
 from ganengine.io import Run
@@ -25,7 +25,7 @@ def trainer(name: str, device: str = "cuda", **settings: object) -> Trainer:
     return Trainer(recipes.get(name)(**settings), IMAGES, seed=4, device=device)
 
 
-def assert_same_training(name: str, steps: int, cuda: ModuleType, **settings: object) -> None:
+def assert_same_training(name: str, steps: int, **settings: object) -> None:
     ours, theirs = (trainer(name, device, **settings) for device in ("cuda", "cpu"))
     np.testing.assert_allclose(
         ours.train_rows(steps), theirs.train_rows(steps), rtol=2e-5, atol=1e-6
@@ -41,30 +41,30 @@ def assert_same_training(name: str, steps: int, cuda: ModuleType, **settings: ob
         np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=tolerance, err_msg=key)
 
 
-def test_five_steps_of_mlp_128(cuda: ModuleType) -> None:
-    cuda.set_precision("fp32")
-    assert_same_training("mlp-128", 5, cuda)
+def test_five_steps_of_mlp_128() -> None:
+    set_precision("fp32")
+    assert_same_training("mlp-128", 5)
 
 
-def test_two_steps_of_mnist(cuda: ModuleType) -> None:
+def test_two_steps_of_mnist() -> None:
     """Batch norm, dropout, separate noise, an averaged generator."""
-    cuda.set_precision("fp32")
-    assert_same_training("mnist", 2, cuda, batch_size=20)
+    set_precision("fp32")
+    assert_same_training("mnist", 2, batch_size=20)
 
 
 def test_a_step_is_few_launches(on_cuda: ModuleType) -> None:
     assert len(trainer("mlp-128").program) <= 24
 
 
-def test_a_replay_equals_eager_bit_for_bit(cuda: ModuleType) -> None:
+def test_a_replay_equals_eager_bit_for_bit() -> None:
     assert_captured_is_eager(lambda: trainer("mlp-128", batch_size=10), 2)
 
 
-def test_a_system_with_every_kind_of_part(cuda: ModuleType) -> None:
+def test_a_system_with_every_kind_of_part() -> None:
     """Shared networks, a pool, phases, rates that fall: as on the CPU, and bit for bit resumed."""
     assert_captured_is_eager(lambda: everything("cuda"), 4)
     assert_resumed_is_straight(lambda: everything("cuda"), 5, (2,))
-    cuda.set_precision("fp32")
+    set_precision("fp32")
     # At a small rate: Adam makes steps of lr of gradients that are 0 but for rounding.
     ours, theirs = everything("cuda", lr=1e-5), everything("cpu", lr=1e-5)
     np.testing.assert_allclose(ours.train_rows(4), theirs.train_rows(4), rtol=1e-3, atol=1e-4)
@@ -82,8 +82,8 @@ def test_the_same_noise_and_batches_on_both_targets() -> None:
         np.testing.assert_array_equal(ours.latent(100).numpy(), theirs.latent(100).numpy())
 
 
-def test_samples_equal_those_of_the_cpu(cuda: ModuleType) -> None:
-    cuda.set_precision("fp32")
+def test_samples_equal_those_of_the_cpu() -> None:
+    set_precision("fp32")
     ours, theirs = (trainer("mlp-128", device).sample(5) for device in ("cuda", "cpu"))
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
@@ -96,9 +96,9 @@ def test_what_a_capture_refuses(on_cuda: ModuleType) -> None:
         capture(lambda: kernels.uniform((3,), 0.0, 1.0, seed=1, offset=0), [x])
 
 
-def test_every_kernel_takes_cupy_arrays(on_cuda: ModuleType, cuda: ModuleType) -> None:
+def test_every_kernel_takes_cupy_arrays(on_cuda: ModuleType) -> None:
     for precision in ("fp32", "tf32"):
-        cuda.set_precision(precision)
+        set_precision(precision)
         parity.compare(OnCuda(), 33, 70, precision=precision)
 
 
@@ -114,7 +114,7 @@ class Tiny(Small):
         return nn.Sequential(nn.Dropout(0.5), nn.Dense(784, 1, rng=rng))
 
 
-def test_a_run_with_checkpoints_goes_on(cuda: ModuleType, tmp_path: Path) -> None:
+def test_a_run_with_checkpoints_goes_on(tmp_path: Path) -> None:
     def tiny() -> Trainer:
         return Trainer(Tiny(batch_size=4, latent_size=3), IMAGES, seed=4, device="cuda")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -183,6 +184,36 @@ def test_other_faults_are_reported(cases: Cases, case: str, report: str) -> None
         cases.run(case, _ramp(2, 64), (2, 64), seed=1, align="start")
     y = cases.run("copy", _ramp(64), (64,), seed=1)  # and the executor still works
     np.testing.assert_array_equal(y, _ramp(64))
+
+
+@pytest.mark.parametrize(
+    ("case", "report"),
+    [
+        ("missing wait", r"(read before the wait for the launch before: x|has not waited for)"),
+        ("early read", r"read before the wait for the launch before: x \(256 bytes\)"),
+        ("early write", r"write before the wait for the launch before: y \(256 bytes\)"),
+        ("one exits", r"thread \(5, 0, 0\): it exits and has not waited for the launch before"),
+    ],
+)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_launch_that_does_not_wait_for_the_one_before_is_reported(
+    cases: Cases, case: str, report: str, seed: int
+) -> None:
+    x = _ramp(64)
+    with pytest.raises(RuntimeError, match=report):
+        cases.run(f"overlap, {case}", x, (64,), seed=seed)
+    np.testing.assert_array_equal(cases.run("overlap", x, (64,), seed=seed), x[::-1])
+
+
+def test_every_kernel_begins_with_the_wait(simt_build: ModuleType) -> None:
+    kernels = 0
+    for file in sorted(simt_build.CUDA.glob("*.cu*")):
+        for text in re.split(r"^.*__global__ ", file.read_text(), flags=re.MULTILINE)[1:]:
+            first = re.search(r"\) \{\n +(.*)", text)
+            assert first is not None
+            assert first[1] == "wait_for_launch_before();", f"{file.name}: {text[:200]}"
+            kernels += 1
+    assert kernels > 40
 
 
 def test_votes_and_shuffles(cases: Cases) -> None:

@@ -14,8 +14,8 @@ NAMES = [planned.name for planned in Bench("cpu", with_torch=False).cases("step"
 
 
 @pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
-def test_a_case_on_cuda(on_cuda: ModuleType, cuda: ModuleType, number: int) -> None:
-    cuda.set_precision("fp32")
+def test_a_case_on_cuda(on_cuda: ModuleType, number: int) -> None:
+    backend.set_precision("fp32")
     case = list(Bench("cuda", with_torch=False).cases("step"))[number].make()
     twin = list(Bench("cpu", with_torch=False).cases("step"))[number].make()
     for ours, theirs in zip(case.ours(), twin.ours(), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -104,13 +103,13 @@ def test_no_logits_have_loss_zero(run: Any) -> None:
     assert [array.size for array in bce(run, nothing, 1.0, each=True, total=False)] == [0, 0]
 
 
-def test_a_long_sum_keeps_its_digits(cuda: ModuleType, simt: Any) -> None:
+def test_a_long_sum_keeps_its_digits(cuda: Any, simt: Any) -> None:
     """More blocks than the launch that adds them up has threads."""
     size = 513 * OF_ONE_BLOCK
     logits = simt.array(np.full(size, 0.1, "float32"))
     loss, dlogits = simt.empty(1), simt.empty(size)
     addresses = [array.ctypes.data for array in (loss, dlogits)]
-    cuda.bce_with_logits(logits.ctypes.data, 0, 0.3, 0, *addresses, size, 1.0, 0)
+    cuda.bce_with_logits(logits.ctypes.data, 0, 0.3, 0, *addresses, size, 1.0)
     expected, gradient = reference.bce_with_logits(
         np.full(1, np.float32(0.1), "float64"), np.float32(0.3), reduction="none"
     )
@@ -124,10 +123,9 @@ def test_last_layer_and_loss_together(run: Any, batch: int, in_features: int) ->
     check_last_layer(run, batch, in_features)
 
 
-def test_a_large_last_layer(run: Any, cuda: ModuleType) -> None:
-    cuda.set_precision("fp32")
+def test_a_large_last_layer(run: Any, cuda: Any) -> None:
+    cuda.precision = "fp32"
     check_last_layer(run, 11, 6272)
-    cuda.set_precision("tf32")
 
 
 def check_last_layer(run: Any, batch: int, in_features: int) -> None:

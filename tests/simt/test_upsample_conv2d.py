@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ FEW = (
 
 
 @pytest.fixture
-def conv(cuda: ModuleType, simt: Any) -> Iterator[Convolution]:
+def conv(cuda: Any, simt: Any) -> Iterator[Convolution]:
     convolution = Convolution(cuda, simt, "upsample_conv2d")
     convolution.use("fp32")
     yield convolution

@@ -41,7 +41,7 @@ class Trainer:
         data: images, uint8 (N, C, H, W), or a :class:`ganengine.data.Dataset`; for a system that
             learns from several, a dict of these by source. None: for sampling only.
         seed: of the initial weights, the noise, dropout and the order of the data.
-        device: ``"cpu"`` or ``"cuda"``.
+        device: ``"cpu"`` or ``"cuda"``; ``"cuda:1"`` makes that device this thread's current one.
 
     A trainer may train in one thread and sample in others: samples are drawn between two steps.
 
@@ -67,14 +67,14 @@ class Trainer:
             raise TypeError(f"system must be a System or the name of a recipe, got {got}")
         self.data = None if data is None else _sources(data)
         self.seed = check.seed(seed)
-        self.device = device
+        self.device = backend.use_device(device)
         self.step = 0
-        self.system.start(self.data, seed=seed, device=device)
+        self.system.start(self.data, seed=seed, device=self.device)
         self._schedules = _schedules(self.system)
-        self._done = Counter(device)  # steps
+        self._done = Counter(self.device)  # steps
         self._turns = Turns()
         self._phases = [
-            _Phase(name, every, method, Counter(device))
+            _Phase(name, every, method, Counter(self.device))
             for name, (every, method) in self.system.phases().items()
         ]
         self.columns: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ganengine import backend
 from ganengine.backend import Array, to_device
 from ganengine.data import DataError, Dataset, cache_dir
 from ganengine.gan.trainer import Trainer
@@ -77,7 +78,7 @@ class Judge:
         self.image_shape = image_shape
         self.classes = classes
         self.seed = seed
-        self.device = device
+        self.device = backend.use_device(device)
         self.by_rotation = False  # its classes are quarter turns
         self.network = network(image_shape, classes, np.random.default_rng(seed))
         self.network.to(device)

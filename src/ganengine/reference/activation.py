@@ -22,9 +22,9 @@ def activation(x: Array, activation: str, slope: float = 0.2) -> Array:
 
 def activation_backward(dy: Array, y: Array, activation: str, slope: float = 0.2) -> Array:
     if activation == "relu":
-        return xp(y).where(y > 0, dy, 0)
+        return xp(y).where(y > 0, dy, xp(y).where(y <= 0, 0, y))
     if activation == "leaky_relu":
-        return xp(y).where(y > 0, dy, slope * dy)
+        return xp(y).where(y > 0, dy, xp(y).where(y <= 0, slope * dy, y))
     if activation == "tanh":
         return dy * (1 - y * y)
     if activation == "sigmoid":
