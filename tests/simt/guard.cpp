@@ -143,6 +143,7 @@ void set_reachable(bool wanted) {
 }
 
 bool are_reachable() { return reachable; }
+std::size_t array_count() { return allocations.size(); }
 
 void catch_traps(bool (*in_kernel)(), void (*leave)()) {
     is_in_kernel = in_kernel;
