@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::size_t kStackBytes = 64 * 1024;
 
-// Arrays that are put out of reach before the wait for the launch before: those of a kernel's test.
-// A whole engine has thousands, whose protection would take most of the time.
-constexpr std::size_t kMostGuarded = 256;
+// Arrays are put out of reach before the wait for the launch before where they are no larger than
+// this together: those of a kernel's test. A whole engine's would take most of the time.
+constexpr std::size_t kMostGuarded = 16 * 1024 * 1024;
 
 // ---- fibers ------------------------------------------------------------------------------------
 
@@ -266,7 +266,7 @@ void run(const Launch& launch, const std::function<void()>& thread) {
         const auto n = static_cast<unsigned>(order[i]);
         blockIdx = {n % gridDim.x, n / gridDim.x % gridDim.y, n / gridDim.x / gridDim.y};
         poison_shared(launch.shared_bytes);
-        if (overlaps && i == 0 && array_count() <= kMostGuarded) set_reachable(false);
+        if (overlaps && i == 0 && array_bytes() <= kMostGuarded) set_reachable(false);
         run_block();
         set_reachable(true);
     }
