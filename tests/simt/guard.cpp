@@ -143,6 +143,11 @@ void set_reachable(bool wanted) {
 }
 
 bool are_reachable() { return reachable; }
+std::size_t array_bytes() {
+    std::size_t bytes = 0;
+    for (const auto& [data, it] : allocations) bytes += it.bytes;
+    return bytes;
+}
 
 void catch_traps(bool (*in_kernel)(), void (*leave)()) {
     is_in_kernel = in_kernel;

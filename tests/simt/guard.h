@@ -19,6 +19,7 @@ void release(char* data);
 // Takes all arrays out of reach, or gives them back; "dynamic shared memory" stays in reach.
 void set_reachable(bool reachable);
 bool are_reachable();
+std::size_t array_bytes();  // of all that exist
 
 // From now on a fault while a kernel runs calls `leave`, which must not return. A fault while
 // `in_kernel` gives false takes the course it would have taken without the executor.
