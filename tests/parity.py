@@ -27,13 +27,22 @@ ROWS, COLUMNS = 263, 517
 
 
 def calls(
-    room: Any, dtype: str, rows: int = ROWS, columns: int = COLUMNS, *, products_only: bool = False
+    room: Any,
+    dtype: str,
+    rows: int = ROWS,
+    columns: int = COLUMNS,
+    *,
+    products_only: bool = False,
+    edges: bool = False,
 ) -> Iterator[tuple[Op, str, int, list[Array]]]:
-    """Each kernel's description, what is called, its reduction length and its results."""
+    """Each kernel's description, what is called, its reduction length and its results.
+
+    With ``edges``, of those sizes at which something ends on a device, instead of large ones.
+    """
     for op in EVERY:
         if products_only and not op.product:
             continue
-        for size in op.sizes(rows, columns):
+        for size in op.edges if edges else op.sizes(rows, columns):
             for variant in op.variants:
                 given = _cast(op.valid(*size, **variant), dtype)
                 words = f"{op.name} {size} {', '.join(map(str, variant))}"
@@ -51,10 +60,11 @@ def compare(
     *,
     precision: str = "fp32",
     judge: Any = reference,
+    edges: bool = False,
 ) -> None:
     """Check ``room`` against the ``judge`` in float64; in lower precision, matrix products only."""
     wrong = []
-    some = {"products_only": precision != "fp32"}
+    some = {"products_only": precision != "fp32", "edges": edges}
     ours, theirs = (
         calls(one, dtype, rows, columns, **some)
         for one, dtype in ((room, "float32"), (judge, "float64"))
@@ -62,7 +72,7 @@ def compare(
     for (op, words, length, results), (*_, references) in zip(ours, theirs, strict=True):
         for actual, wanted in zip(results, references, strict=True):
             # tanh and sigmoid hide how large the sums before them were
-            size = max(np.max(np.abs(wanted)), np.sqrt(length) if op.product else 0)
+            size = max(np.max(np.abs(wanted), initial=0), np.sqrt(length) if op.product else 0)
             if actual.dtype.kind == "i":
                 actual = actual.astype("float32")  # indices and counters: small numbers
             try:

@@ -12,6 +12,7 @@ import parity
 import pytest
 from helpers import kernels_only
 from kernel_cases import Bench
+from ops import EVERY
 
 from ganengine import _cpu, kernels, launch, nn
 from ganengine.io.onnx_forms import FORMS
@@ -71,11 +72,15 @@ def test_each_kernel_is_timed(launched: set[str]) -> None:
 
 
 def test_each_kernel_runs_thread_by_thread() -> None:
-    """A test in tests/simt calls it: ``run("kernel", ...)`` or ``cuda.kernel(...)``."""
+    """A test in tests/simt calls it: ``run("kernel", ...)`` or ``cuda.kernel(...)``.
+
+    Or its description has sizes for the executor.
+    """
     text = "\n".join(path.read_text() for path in (TESTS / "simt").glob("test_*.py"))
     called = {a or b for a, b in re.findall(r'run\(\s*"(\w+)"|cuda\.(\w+)\(', text)}
     for name in re.findall(r'Convolution\(cuda, simt, "(\w+)"\)', text):
         called |= {f"{name}_forward", f"{name}_backward"}
+    called |= {name for op in EVERY if op.edges for name in (op.name, f"{op.name}_forward")}
     assert NATIVE - called == set()
 
 

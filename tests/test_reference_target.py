@@ -94,7 +94,12 @@ def assert_alike(actual: Trainer, expected: Trainer) -> None:
 
 @kernels_only
 @pytest.mark.parametrize("name", MAKERS)
-def test_training_is_native_training(name: str, reference: Callable[[], None]) -> None:
+def test_training_is_native_training(
+    name: str, reference: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A gradient that is 0 but for rounding errors, as that of a hinge loss's last bias, Adam makes
+    # a whole step of; in the plain order of sums it is 0.
+    monkeypatch.setenv("GANENGINE_REWRITES", "exact")
     native = MAKERS[name]()
     expected = native.train_rows(STEPS)
     reference()

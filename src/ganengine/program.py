@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,16 +11,9 @@ from ganengine import backend, signals
 from ganengine.backend import Array, Shape
 from ganengine.launch import launch
 from ganengine.reference import target
+from ganengine.signature import parameters
 
 Extent = tuple[int, int]  # the first address, and the one after the last
-
-
-class Parameter(NamedTuple):
-    """A parameter of a native kernel, as ``csrc/common/kernels.h`` has it."""
-
-    name: str
-    is_array: bool
-    is_written: bool  # an array that is not const: written, and perhaps read too
 
 
 class Operand(NamedTuple):
@@ -228,20 +219,6 @@ def _checked(times: int) -> int:
     if times < 0:
         raise ValueError(f"times is {times}; it must be at least 0")
     return times
-
-
-@cache
-def parameters(kernel: str) -> tuple[Parameter, ...]:
-    """The parameters of a native kernel, read off its declaration."""
-    signature = backend.native("cpu").signatures()[kernel]
-    found = []
-    for text in signature.strip("() ").split(","):
-        match = re.fullmatch(r"\s*(const )?([\w:]+)\s*(\*?)\s*(\w+)\s*", text)
-        if match is None:
-            raise RuntimeError(f"{kernel} has a parameter that is not understood: {text}")
-        constant, _, star, name = match.groups()
-        found.append(Parameter(name, bool(star), bool(star) and not constant))
-    return tuple(found)
 
 
 class _Memory:

@@ -66,6 +66,13 @@ def instance_norm_backward(
     }
 
 
+# Images of less than a warp, than a block of 256 threads, and more; and none.
+_EDGES = (
+    *((1, 1, 1, 2), (2, 3, 3, 3), (3, 5, 3, 11), (2, 2, 16, 16), (3, 2, 1, 257), (1, 2, 20, 50)),
+    *((0, 4, 3, 1), (3, 0, 3, 1), (2, 3, 0, 1)),
+)
+
+
 def _shapes(rows: int, columns: int) -> list[Size]:
     return [(rows, columns), (rows // 29 + 1, 31, 19, 17)]
 
@@ -124,6 +131,7 @@ OPS = (
         arguments=instance_norm,
         optional=("weight", "bias"),
         sizes=lambda rows, columns: [(rows // 29 + 1, 31, 19, 17)],
+        edges=_EDGES,
         variants=({"activation": "tanh"}, {"weight": None}, {"bias": None}),
         terms=lambda batch, features, height, width: height * width,
         step=((50, 8, 8, 8),),
@@ -139,6 +147,7 @@ OPS = (
         optional=("weight", "out"),
         sometimes_optional=("y",),
         sizes=lambda rows, columns: [(rows // 29 + 1, 31, 19, 17)],
+        edges=_EDGES,
         variants=(
             {"activation": "tanh"},
             {"activation": "linear", "y": None, "weight": None},

@@ -62,6 +62,7 @@ class Op:
     sizes: Callable[[int, int], list[Size]] = _rows_and_columns
     variants: tuple[Arguments, ...] = ({},)
     terms: Callable[..., int] = lambda *size: 1  # that are added up for a result, of a size
+    edges: tuple[Size, ...] = ()  # for the executor: where threads, warps and blocks end
     product: bool = False  # a matrix product, which a device may compute in lower precision
 
     # Timed, with each of the changes: in a training step's sizes, and in large ones.

@@ -88,7 +88,9 @@ def act(action: tuple[Any, ...], arrays: list[Array], state: list[Array]) -> Arr
     return kernels.binary(rest[0], a, b, out=a) if own else None
 
 
-def final_state(case: list[tuple[Any, ...]], rewrites: list[str] | None) -> tuple[bytes, int]:
+def final_state(
+    case: list[tuple[Any, ...]], rewrites: list[str] | None, *, interpreted: bool = False
+) -> tuple[bytes, int]:
     """The state's bits after three runs, and the calls of a run; eager runs for no list."""
     rng = np.random.default_rng(0)
     state = [rng.normal(size=shape).astype("float32") for shape in SHAPES]
@@ -111,7 +113,7 @@ def final_state(case: list[tuple[Any, ...]], rewrites: list[str] | None) -> tupl
                 step()
         else:
             program = capture(step, state, rewrites=rewrites)
-            program.run(3)
+            (program.interpret if interpreted else program.run)(3)
             calls = len(program)
     return b"".join(np.nan_to_num(x, nan=7.0).tobytes() for x in state), calls
 
@@ -169,3 +171,12 @@ def test_a_chain_on_each_device(device: str) -> None:
     plain, rewritten = run([]), run(list(EXACT))
     assert rewritten[0] == plain[0]
     assert (plain[1], rewritten[1]) == (7, 4)
+
+
+@pytest.mark.cpu_only
+@settings(max_examples=60)
+@given(actions())
+def test_random_programs_on_the_reference(case: list[tuple[Any, ...]]) -> None:
+    """Interpreted call by call, the rewritten program leaves what the plain one does."""
+    plain = final_state(case, [], interpreted=True)[0]
+    assert final_state(case, list(EXACT), interpreted=True)[0] == plain

@@ -102,6 +102,10 @@ def test_every_kernel_takes_cupy_arrays(on_cuda: ModuleType) -> None:
         parity.compare(OnCuda(), 33, 70, precision=precision)
 
 
+def test_where_threads_warps_and_blocks_end(on_cuda: ModuleType) -> None:
+    parity.compare(OnCuda(), edges=True)
+
+
 def test_the_reference_takes_cupy_arrays(on_cuda: ModuleType) -> None:
     parity.compare(OnCuda(reference), 33, 70)
 

@@ -104,7 +104,7 @@ class BatchNorm(Module):
     ):
         self.features = check.integer("features", features, low=1)
         self.momentum = check.number("momentum", momentum, low=0.0, high=1.0)
-        self.eps = check.number("eps", eps, low=0.0)
+        self.eps = check.number("eps", eps, low=0.0, open_low=True)
         check.activation(activation, slope)
         self.activation = activation
         self.slope = slope

@@ -13,9 +13,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from ganengine.program import Call, Extent, Operand, parameters
+from ganengine.program import Call, Extent, Operand
 from ganengine.rewrite.order import Order
 from ganengine.rewrite.plan import ALIGNMENT, find, move
+from ganengine.signature import parameters
 
 LAYERS = tuple(
     f"{product}_{way}"

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from ganengine.program import Call, Extent, Operand, parameters
+from ganengine.program import Call, Extent, Operand
 from ganengine.rewrite.order import overlap
 from ganengine.rewrite.plan import find, move
+from ganengine.signature import parameters
 
 
 def shared(calls: Sequence[Call], arrays: Sequence[Extent]) -> list[Call]:
