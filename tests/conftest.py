@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # ``GANENGINE_IMPL=reference pytest`` shall run: its warning is no error then.
     if os.environ.get("GANENGINE_IMPL") == "reference":
         config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")
+
+
+def pytest_collection_finish() -> None:
+    """Each capture collects garbage, which shall not search thousands of tests every time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
