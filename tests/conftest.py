@@ -45,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """``-n auto``: each process makes a session's fixtures anew, so more than 8 gain little."""
+    return min(len(os.sched_getaffinity(0)), 8)
+
+
 def pytest_collection_finish() -> None:
     """Each capture collects garbage, which shall not search thousands of tests every time."""
     gc.collect()
