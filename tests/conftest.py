@@ -51,8 +51,9 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(len(os.sched_getaffinity(0)), 8)
 
 
-def pytest_collection_finish() -> None:
-    """Each capture collects garbage, which shall not search thousands of tests every time."""
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> None:
+    """Each capture collects garbage: not among thousands of tests and libraries like PyTorch."""
     gc.collect()
     gc.freeze()
 
