@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Compile every CUDA kernel, or those of some files, and report what it takes of the device.
 
+With --log, read instead what a build of the package said of its kernels, for which nvcc must have
+been told to: CUDAFLAGS=-Xptxas=-v pip install -v . >LOG
+
 For each kernel and architecture: registers, shared memory, stack and spills, as `ptxas -v` gives
 them, and, where a disassembler is at hand (cuobjdump on PATH or in the triton package), the number
 of tensor-core instructions. Fails if a kernel spills registers, or if one for tensor cores has none
@@ -97,12 +100,12 @@ def readable(name: str) -> str:
     return name
 
 
-def parse_ptxas(log: str, arch: str) -> list[Kernel]:
-    """The kernels in the output of `ptxas -v`."""
+def parse_ptxas(log: str) -> list[Kernel]:
+    """The kernels in the output of `ptxas -v`, for one architecture or several."""
     kernels: list[Kernel] = []
     for line in log.splitlines():
-        if entry := re.search(r"Compiling entry function '(\w+)'", line):
-            kernels.append(Kernel(symbol=entry[1], name=entry[1], arch=arch))
+        if entry := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
+            kernels.append(Kernel(symbol=entry[1], name=entry[1], arch=entry[2]))
         elif frame := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+)", line):
             kernels[-1].stack = int(frame[1])
             kernels[-1].spills = int(frame[2]) + int(frame[3])
@@ -135,7 +138,7 @@ def compile_one(nvcc: str, source: Path, arch: str, cubin: Path) -> tuple[list[K
     run = subprocess.run([*command, "-o", str(cubin)], capture_output=True, text=True)
     if run.returncode != 0:
         sys.exit(f"{' '.join(command)}\n{run.stdout}{run.stderr}")
-    kernels = parse_ptxas(run.stdout + run.stderr, arch)
+    kernels = parse_ptxas(run.stdout + run.stderr)
     disassembler = find_disassembler()
     if disassembler is not None:
         path = f"{Path(disassembler).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -180,49 +183,67 @@ def table(kernels: list[Kernel]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Compile, print and write the table, and judge."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", type=Path, help="only these .cu files; all without")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
-    parser.add_argument("--arch", nargs="+", default=architectures(), help="such as sm_90a")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    arguments = parser.parse_args()
-
+def compile_all(
+    sources: list[Path], architectures: list[str], jobs: int
+) -> tuple[list[Kernel], str]:
+    """Compile these files for these architectures; their kernels, and a line about them."""
     nvcc = find_nvcc()
-    for file in arguments.files:
-        if file.suffix != ".cu" or not file.is_file():
-            parser.error(f"{file} is no .cu file")
-    sources = arguments.files or sorted(SOURCES.glob("*.cu"))
-    jobs = [(source, arch) for source in sources for arch in arguments.arch]
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(arguments.jobs) as pool:
+    pairs = [(source, arch) for source in sources for arch in architectures]
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(jobs) as pool:
         results = list(
             pool.map(
-                lambda job: compile_one(
-                    nvcc, job[0], job[1], Path(scratch) / f"{job[0].stem}.{job[1]}.cubin"
+                lambda pair: compile_one(
+                    nvcc, pair[0], pair[1], Path(scratch) / f"{pair[0].stem}.{pair[1]}.cubin"
                 ),
-                jobs,
+                pairs,
             )
         )
-    kernels = sorted((k for found, _ in results for k in found), key=lambda k: (k.name, k.arch))
-    distinct = len({kernel.name for kernel in kernels})
+    kernels = [kernel for found, _ in results for kernel in found]
     size = sum(size for _, size in results) / 2**20
-    report = [
-        table(kernels),
-        "",
-        f"{distinct} kernels in {len({source for source, _ in jobs})} files, for "
-        f"{', '.join(arguments.arch)}: {size:.1f} MiB of device code",
-    ]
-    built = sorted((ROOT / "src" / "ganengine").glob("_cuda.*"))
-    report += [f"{file.name}: {file.stat().st_size / 2**20:.1f} MiB" for file in built]
-    if find_disassembler() is None:
-        report.append("tensor-core instructions were not counted: there is no cuobjdump here")
+    return kernels, f"{len(sources)} files, {size:.1f} MiB of device code"
+
+
+def find_faults(kernels: list[Kernel], architectures: list[str]) -> list[str]:
+    """What no kernel may do, and which are missing for an architecture."""
     faults = [f"{k.name} for {k.arch} spills {k.spills} bytes" for k in kernels if k.spills > 0]
     faults += [
         f"{k.name} for {k.arch} has no tensor-core instruction"
         for k in kernels
         if k.uses_tensor_cores and k.tensor_instructions == 0
     ]
+    names = {kernel.name for kernel in kernels}
+    for arch in architectures:
+        missing = names - {kernel.name for kernel in kernels if kernel.arch == arch}
+        faults += [f"{name} is not compiled for {arch}" for name in sorted(missing)]
+    return faults or ([] if names else ["there is no kernel"])
+
+
+def main() -> None:
+    """Compile or read, print and write the table, and judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, help="only these .cu files; all without")
+    parser.add_argument("--log", type=Path, help="compile nothing, read what a build said")
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    parser.add_argument("--arch", nargs="+", default=architectures(), help="such as sm_90a")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+
+    for file in arguments.files:
+        if file.suffix != ".cu" or not file.is_file():
+            parser.error(f"{file} is no .cu file")
+    if arguments.log:
+        kernels, made = parse_ptxas(arguments.log.read_text()), f"the build in {arguments.log}"
+    else:
+        sources = arguments.files or sorted(SOURCES.glob("*.cu"))
+        kernels, made = compile_all(sources, arguments.arch, arguments.jobs)
+    kernels.sort(key=lambda k: (k.name, k.arch))
+    distinct = len({kernel.name for kernel in kernels})
+    report = [table(kernels), "", f"{distinct} kernels for {', '.join(arguments.arch)}: {made}"]
+    built = sorted((ROOT / "src" / "ganengine").glob("_cuda.*"))
+    report += [f"{file.name}: {file.stat().st_size / 2**20:.1f} MiB" for file in built]
+    if not arguments.log and find_disassembler() is None:
+        report.append("tensor-core instructions were not counted: there is no cuobjdump here")
+    faults = find_faults(kernels, arguments.arch)
     report += [f"FAULT: {fault}" for fault in faults] or ["no spills"]
     text = "\n".join(report) + "\n"
     print(text, end="")

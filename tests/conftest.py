@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a core: threads would share it
+    for name in ("GANENGINE_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parents[1] / "bench"))  # what only a benchmark needs
@@ -38,6 +43,19 @@ def pytest_configure(config: pytest.Config) -> None:
     # ``GANENGINE_IMPL=reference pytest`` shall run: its warning is no error then.
     if os.environ.get("GANENGINE_IMPL") == "reference":
         config.addinivalue_line("filterwarnings", "ignore:GANENGINE_IMPL=reference:RuntimeWarning")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """``-n auto``: each process makes a session's fixtures anew, so more than 8 gain little."""
+    return min(len(os.sched_getaffinity(0)), 8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> None:
+    """Each capture collects garbage: not among thousands of tests and libraries like PyTorch."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -44,7 +44,7 @@ def report() -> ModuleType:
 
 
 def test_ptxas_output_is_read(report: ModuleType) -> None:
-    first, second = report.parse_ptxas(PTXAS, "sm_90a")
+    first, second = report.parse_ptxas(PTXAS)
     assert (first.symbol, first.arch) == ("_Z5firstPf", "sm_90a")
     assert (first.registers, first.shared, first.stack, first.spills) == (128, 0, 8, 16)
     assert (second.registers, second.shared, second.stack, second.spills) == (32, 1024, 0, 0)
@@ -79,3 +79,37 @@ def test_which_kernels_must_use_tensor_cores(
 
 def test_architectures_are_those_of_the_build(report: ModuleType) -> None:
     assert {"sm_75", "sm_80", "sm_90a"} <= set(report.architectures())
+
+
+def test_faults_are_seen(report: ModuleType) -> None:
+    kernels = report.parse_ptxas(PTXAS)
+    assert report.find_faults(kernels[1:], ["sm_90a"]) == []
+    (spills,) = report.find_faults(kernels, ["sm_90a"])
+    assert "for sm_90a spills 16 bytes" in spills
+    (missing,) = report.find_faults(kernels[1:], ["sm_75", "sm_90a"])
+    assert "not compiled for sm_75" in missing
+    assert report.find_faults([], ["sm_75"]) == ["there is no kernel"]
+    tensor = report.Kernel(symbol="f", name="f<tf32>", arch="sm_80", tensor_instructions=0)
+    assert report.find_faults([tensor], ["sm_80"]) == [
+        "f<tf32> for sm_80 has no tensor-core instruction"
+    ]
+
+
+def test_a_build_with_several_architectures_is_read(
+    report: ModuleType, monkeypatch, capsys, tmp_path
+) -> None:
+    """As pip prints it: indented."""
+    both = PTXAS.replace("4 bytes spill stores, 12", "0 bytes spill stores, 0")
+    both += both.replace("sm_90a", "sm_80")
+    log = tmp_path / "log"
+    log.write_text("".join(f"  {line}\n" for line in both.splitlines()))
+    command = ["cuda_report.py", "--log", str(log), "--arch", "sm_80", "sm_90a"]
+    monkeypatch.setattr(sys, "argv", command)
+    report.main()
+    printed = capsys.readouterr().out
+    assert "2 kernels for sm_80, sm_90a" in printed
+    assert "no spills" in printed
+    monkeypatch.setattr(sys, "argv", [*command, "sm_75"])
+    with pytest.raises(SystemExit):
+        report.main()
+    assert capsys.readouterr().out.count("is not compiled for sm_75") == 2

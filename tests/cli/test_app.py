@@ -60,8 +60,8 @@ def test_help(ganengine_in) -> None:
         (("nope",), 2, "nope"),
     ],
 )
-def test_bad_arguments(ganengine_in, tmp_path, arguments, code, reason) -> None:
-    output, errors = ganengine_in(*arguments, code=code)
+def test_bad_arguments(here, tmp_path, arguments, code, reason) -> None:
+    output, errors = here(*arguments, code=code)
     assert output == ""
     assert reason in errors
     assert "\x1b" not in errors

@@ -123,3 +123,8 @@ def test_initialisers_have_their_spread() -> None:
 def test_bad_arguments_are_named(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_variance_needs_something_added() -> None:
+    with pytest.raises(ValueError, match=r"^eps is 0"):
+        nn.BatchNorm(3, eps=0.0)

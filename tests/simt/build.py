@@ -2,10 +2,12 @@
 
 What was compiled is kept under build/simt/, with the contents of every file that went into it: an
 object is compiled again if one of these has changed, and a library linked again if an object has.
+One process builds at a time; the others wait and find all done.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -96,8 +98,15 @@ def build(kernels: Sequence[Path], *, name: str, module: bool, flags: Sequence[s
         files += [(EXECUTOR / "device.cpp", flags)]
         files.append((ROOT / "csrc" / "bindings" / "cuda.cpp", module_flags))
     (CACHE / "objects").mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        compiled = list(pool.map(lambda job: _compile(*job), files))
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released with the file
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            compiled = list(pool.map(lambda job: _compile(*job), files))
+        return _link(name, compiled, module)
+
+
+def _link(name: str, compiled: Sequence[tuple[Path, str]], module: bool) -> Path:
+    """The folder with the library, and the module if asked for, made of these objects."""
     made_of = _digest(Path(__file__).read_bytes(), module, [digest for _, digest in compiled])
     folder = CACHE / f"{name}-{made_of}"
     if folder.exists():
@@ -114,9 +123,5 @@ def build(kernels: Sequence[Path], *, name: str, module: bool, flags: Sequence[s
             library = [f"-L{work}", f"-l{name}", "-Wl,-rpath,$ORIGIN"]
             extension = work / f"_cuda_simt{suffix}"
             _run([*_compiler(), "-shared", *binding, "-o", extension, *library])
-        try:
-            work.rename(folder)
-        except OSError:  # another process was faster
-            if not folder.exists():
-                raise
+        work.rename(folder)
     return folder
