@@ -4,8 +4,8 @@
     python bench/rewrites.py wgan-gp bench/systems/wgan_gp_dense.py --rounds 20
 
 Both programs of a recipe or file train in turn in one process: rewritten, as it was captured,
-rewritten … The ratio of each round is what counts. Seconds to the first step are those that
-``Trainer(...)`` takes, the second time it is made. Data are drawn digits, or made-up images. It needs
+rewritten … The ratio of each round is what counts. Seconds to the first step are those that making
+the trainer takes, after another one was made. Data are drawn digits, or made-up images. It needs
 nothing else on the machine to be running.
 """
 
