@@ -23,7 +23,7 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor:
                 [0.5, 0.5]])
     """
     with no_grad():
-        powers = (x - _largest(x, axis)).exp()
+        powers = (x - largest(x, axis)).exp()
         data = (powers / powers.sum(axis=axis, keepdims=True)).data
     y = make(data, (x,), lambda dy, _: (y * (dy - (dy * y).sum(axis=axis, keepdims=True)),))
     return y
@@ -43,15 +43,15 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
         Tensor([[-1000.,     0.]])
     """
     with no_grad():
-        shifted = x - _largest(x, axis)
+        shifted = x - largest(x, axis)
         data = (shifted - shifted.exp().sum(axis=axis, keepdims=True).log()).data
     return make(
         data, (x,), lambda dy, _: (dy - softmax(x, axis) * dy.sum(axis=axis, keepdims=True),)
     )
 
 
-def _largest(x: Tensor, axis: int) -> Tensor:
-    """The largest element along an axis, which stays with size 1."""
+def largest(x: Tensor, axis: int) -> Tensor:
+    """The largest element along an axis, which stays with size 1; no gradient."""
     axis = check.integer("axis", axis, low=-x.ndim, high=x.ndim - 1) % x.ndim
     last: Array = kernels.unary("copy", backend.xp(x.data).moveaxis(x.data, axis, -1))
     rows = last.reshape(1, 1, -1, last.shape[-1])
