@@ -25,6 +25,7 @@ NO_LAYER = {nn.Module: "the base of all", nn.Sequential: "it is taken apart into
 NO_ONNX_FORM = {
     nn.Embedding: "it reads labels, and the labels of an exported network are one-hot",
     nn.Maxout: "no recipe that is exported has one",
+    nn.SpectralNorm: "it is for discriminators, and generators are exported",
 }
 NO_PYTORCH_NAMES = {
     nn.Maxout: "PyTorch has no such layer",

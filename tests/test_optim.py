@@ -23,7 +23,8 @@ def fit(make_optimizer, device: str, steps: int = 300) -> float:
     return loss.item()
 
 
-def test_both_learn_a_product(device: str) -> None:
+def test_each_learns_a_product(device: str) -> None:
+    assert fit(lambda net: optim.RMSProp(net, lr=0.005), device) < 0.01
     assert fit(lambda net: optim.Adam(net, lr=0.02), device) < 0.002
     assert fit(lambda net: optim.SGD(net, lr=0.1, momentum=0.9), device) < 0.02
 
@@ -43,6 +44,12 @@ def test_bad_rates_are_named() -> None:
         optim.Adam(net, lr=-1.0)
     with pytest.raises(ValueError, match="momentum is 1"):
         optim.SGD(net, lr=0.1, momentum=1.0)
+    with pytest.raises(ValueError, match=r"alpha is 1\.5"):
+        optim.RMSProp(net, alpha=1.5)
+    with pytest.raises(ValueError, match="eps is 0"):  # a gradient of 0 would give 0 / 0
+        optim.RMSProp(net, eps=0.0)
+    with pytest.raises(ValueError, match="limit is 0"):
+        nn.clip_weights(net, 0.0)
 
 
 def dense(seed: int, inputs: int = 3, outputs: int = 2) -> nn.Dense:
@@ -52,6 +59,7 @@ def dense(seed: int, inputs: int = 3, outputs: int = 2) -> nn.Dense:
 MAKERS = {
     "Adam": lambda *modules: optim.Adam(*modules, lr=0.05, beta1=0.5, weight_decay=0.01),
     "SGD": lambda *modules: optim.SGD(*modules, lr=0.05, momentum=0.9),
+    "RMSProp": lambda *modules: optim.RMSProp(*modules, lr=0.05, alpha=0.9),
 }
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -127,6 +135,46 @@ def test_adam_with_a_gradient_of_zero_is_pytorchs() -> None:
         ours.minimize(both)
         for mine, his in zip(ours.parameters, weights, strict=True):
             np.testing.assert_allclose(mine.numpy(), his.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_rmsprop_is_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    layer, x = dense(1), draw(5, 3)
+    ours = optim.RMSProp(layer, lr=0.01, alpha=0.9, eps=1e-3)
+    weights = [torch.tensor(p.numpy().copy(), requires_grad=True) for p in ours.parameters]
+    theirs = torch.optim.RMSprop(weights, lr=0.01, alpha=0.9, eps=1e-3)
+    for _ in range(5):
+        theirs.zero_grad()
+        ((torch.tensor(x) @ weights[0].T + weights[1]) ** 2).mean().backward()
+        theirs.step()
+        ours.minimize((layer(Tensor(x)) ** 2).mean())
+        for mine, his in zip(ours.parameters, weights, strict=True):
+            np.testing.assert_allclose(mine.numpy(), his.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_an_update_of_rmsprop_and_clipped_weights_are_two_calls() -> None:
+    layer = dense(1)
+    optimizer, g = optim.RMSProp(layer, lr=0.01), draw(2, 3)
+
+    def update() -> None:
+        layer.weight.add_grad(Tensor(g))
+        layer.bias.add_grad(Tensor(g[:, 0]))
+        optimizer.step()
+        nn.clip_weights(layer, 0.5)
+        optimizer.zero_grad()
+
+    program = capture(update, [layer, optimizer, g])
+    assert len(program) == 4  # and two for the gradients
+
+
+def test_clipped_weights(device: str) -> None:
+    network = nn.Sequential(dense(1), nn.BatchNorm(2)).to(device)
+    before = network.state_dict()
+    nn.clip_weights(network, 0.25)
+    for name, array in network.state_dict().items():
+        running = "running" in name
+        expected = before[name] if running else np.clip(before[name], -0.25, 0.25)
+        np.testing.assert_array_equal(array, expected)
 
 
 def test_an_update_by_a_penalty_alone() -> None:

@@ -4,7 +4,7 @@ from ganengine import gan, kernels, nn, optim, recipes
 from ganengine.backend import precision, set_precision
 from ganengine.capture import capture
 from ganengine.gan import EMA, Classic, Constant, ImagePool, System, Trainer, every, losses
-from ganengine.optim import SGD, Adam
+from ganengine.optim import SGD, Adam, RMSProp
 from ganengine.program import Program
 from ganengine.random import Generator
 from ganengine.schedule import Scheduled, cosine, linear
@@ -20,6 +20,7 @@ __all__ = [
     "Generator",
     "ImagePool",
     "Program",
+    "RMSProp",
     "Scheduled",
     "System",
     "Tensor",

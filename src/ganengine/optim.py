@@ -11,6 +11,7 @@ from ganengine.backend import Array
 from ganengine.nn.module import Module
 from ganengine.nn.store import ParameterStore, parameter_stores
 from ganengine.schedule import Scheduled, now
+from ganengine.tape import no_grad
 from ganengine.tensor import Tensor
 
 Rate = float | Scheduled
@@ -216,6 +217,49 @@ class SGD(Optimizer):
             lr=now(self.lr),
             momentum=now(self.momentum),
         )
+
+
+class RMSProp(Optimizer):
+    """RMSProp (Tieleman and Hinton 2012, lecture 6.5), in PyTorch's form.
+
+    ``v <- alpha v + (1 - alpha) g^2``, ``p <- p - lr g / (sqrt(v) + eps)``.
+
+    Args:
+        modules: networks, whose parameters are updated in place.
+        lr: learning rate, a number or :class:`ganengine.Scheduled`.
+        alpha: decay of the mean square v, which begins at 0.
+        eps: added to the denominator, above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from ganengine import RMSProp, Tensor, nn
+        >>> layer, x = nn.Dense(2, 1), Tensor(np.eye(2, dtype="float32"))
+        >>> optimizer = RMSProp(layer, lr=0.01)
+        >>> for _ in range(200):
+        ...     optimizer.minimize((layer(x) ** 2).mean())
+        >>> bool(abs(layer(x).numpy()).max() < 0.1)
+        True
+    """
+
+    def __init__(self, *modules: Module, lr: Rate = 1e-2, alpha: float = 0.99, eps: float = 1e-8):
+        self.lr = _rate("lr", lr)
+        self.alpha = check.number("alpha", alpha, low=0.0, high=1.0)
+        self.eps = check.number("eps", eps, low=0.0, open_low=True)
+        super().__init__(*modules)
+        self.square = self._zeros()
+
+    def state(self) -> dict[str, Array]:
+        return {"square": self.square}
+
+    def _update(self, store: ParameterStore, part: slice, number: int) -> None:
+        """Written in tensors: the rewrites of a captured step make one kernel of it."""
+        square = self.square[part]
+        with no_grad():
+            g, v = Tensor(store.gradients.flat), Tensor(square)
+            new = v * self.alpha + g * g * (1.0 - self.alpha)
+            kernels.unary("copy", new.data, out=square)
+            move = self.lr * (g / (v.sqrt() + self.eps))
+        kernels.binary("subtract", store.values.flat, move.data, out=store.values.flat)
 
 
 def _rate(name: str, value: Rate, below: float = float("inf")) -> Rate:

@@ -108,7 +108,7 @@ class Tensor:
         return len(self.data)
 
     def __repr__(self) -> str:
-        text = np.array2string(self.numpy(), separator=", ")
+        text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
         return f"Tensor({text})"
 
     # Gradients
@@ -199,10 +199,15 @@ class Tensor:
     def __matmul__(self, other: Tensor) -> Tensor:
         return matmul(self, other)
 
-    def __pow__(self, exponent: int) -> Tensor:
-        if exponent != 2:
-            raise ValueError(f"exponent is {exponent}; only squares are supported")
-        return self * self
+    def __pow__(self, exponent: Scalar) -> Tensor:
+        from ganengine.nn.functional.elementwise import power  # made of tensors itself
+
+        return power(self, exponent)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        from ganengine.nn.functional.indexing import part  # made of tensors itself
+
+        return part(self, key)
 
     def reciprocal(self) -> Tensor:
         """``1 / x``."""

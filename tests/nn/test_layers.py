@@ -101,6 +101,10 @@ def test_initialisers_have_their_spread() -> None:
     shape = (200, 300)
     assert nn.init.normal(0.02)(shape, rng).std() == pytest.approx(0.02, rel=0.02)
     assert nn.init.he_normal()(shape, rng).std() == pytest.approx((2 / 300) ** 0.5, rel=0.02)
+    assert nn.init.glorot_normal()(shape, rng).std() == pytest.approx((2 / 500) ** 0.5, rel=0.02)
+    truncated = nn.init.truncated_normal(0.02)(shape, rng)
+    assert 0.039 < abs(truncated).max() <= 0.04
+    assert truncated.std() == pytest.approx(0.02 * 0.8796, rel=0.02)
     glorot = nn.init.glorot_uniform()(shape, rng)
     assert abs(glorot).max() <= (6 / 500) ** 0.5
     assert glorot.std() == pytest.approx((2 / 500) ** 0.5, rel=0.02)

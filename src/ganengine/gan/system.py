@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from ganengine import backend
+from ganengine import backend, kernels
 from ganengine.backend import Array
 from ganengine.data import Dataset
 from ganengine.gan.loader import Loader
 from ganengine.nn import Module, evaluating
+from ganengine.nn.functional.softmax import largest
 from ganengine.nn.module import members
 from ganengine.random import Generator
 from ganengine.tape import no_grad
@@ -157,6 +158,12 @@ class System:
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Noise uniform on [low, high)."""
         return Tensor(self._noise.uniform(shape, low, high))
+
+    def random_labels(self, count: int, classes: int) -> Tensor:
+        """Random labels as rows with a single 1, float32 (count, classes); all are as probable."""
+        noise = self.uniform(count, classes)
+        behind = kernels.binary("subtract", largest(noise, 1).data, noise.data)
+        return 1.0 - Tensor(kernels.unary("sign", behind))
 
     def labels(self, count: int, classes: int, label: int | None = None) -> Array:
         """Labels to sample: all ``label``, or 0, 1, 2 … in turn if None; int32 (count,).

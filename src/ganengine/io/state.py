@@ -17,11 +17,19 @@ from ganengine import backend
 from ganengine.backend import Array
 from ganengine.io.atomic import atomic_file
 from ganengine.io.checkpoint import CheckpointError, opened
-from ganengine.nn import BatchNorm, Module, Sequential, UpsampleConv2d
+from ganengine.nn import BatchNorm, Module, Sequential, SpectralNorm, UpsampleConv2d
 
 Layout = Literal["torch", "ganengine"]
 
-_RENAMED: dict[type[Module], dict[str, str]] = {BatchNorm: {"gamma": "weight", "beta": "bias"}}
+_RENAMED: dict[type[Module], dict[str, str]] = {
+    BatchNorm: {"gamma": "weight", "beta": "bias"},
+    SpectralNorm: {  # torch.nn.utils.spectral_norm changes the layer itself
+        "layer.weight": "weight_orig",
+        "layer.bias": "bias",
+        "u": "weight_u",
+        "v": "weight_v",
+    },
+}
 _DTYPES = ("F32", "F16", "F64")
 _UNUSED = "num_batches_tracked"  # PyTorch counts batches for a kind of average that is not here
 
@@ -114,7 +122,7 @@ def load_state_dict(
 def _pairs(module: Module, own: str, theirs: str, separate: bool) -> Iterator[tuple[str, str]]:
     """Own and PyTorch's name of every entry, which begin so."""
     renamed = _RENAMED.get(type(module), {})
-    children = dict(module.children())
+    children = {} if isinstance(module, SpectralNorm) else dict(module.children())
     named = [*module.named_parameters(), *module.named_buffers()]
     for name, _ in named:
         if name.partition(".")[0] not in children:

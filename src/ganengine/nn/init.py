@@ -39,6 +39,18 @@ def normal(std: float, mean: float = 0.0) -> Initializer:
     return lambda shape, rng: rng.normal(mean, std, shape).astype("float32")
 
 
+def truncated_normal(std: float) -> Initializer:
+    """Normal with the given standard deviation, drawn anew where it is beyond two of them."""
+
+    def initialize(shape: Shape, rng: np.random.Generator) -> Array:
+        values = rng.normal(0.0, std, shape)
+        while (beyond := abs(values) > 2 * std).any():
+            values[beyond] = rng.normal(0.0, std, beyond.sum())
+        return values.astype("float32")
+
+    return initialize
+
+
 def glorot_uniform() -> Initializer:
     """Uniform on +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
 
@@ -46,6 +58,16 @@ def glorot_uniform() -> Initializer:
         fan_in, fan_out = _fans(shape)
         limit = math.sqrt(6.0 / (fan_in + fan_out))
         return rng.uniform(-limit, limit, shape).astype("float32")
+
+    return initialize
+
+
+def glorot_normal() -> Initializer:
+    """Normal with standard deviation sqrt(2 / (fan_in + fan_out)) (the same, eq. 12)."""
+
+    def initialize(shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in, fan_out = _fans(shape)
+        return rng.normal(0.0, math.sqrt(2.0 / (fan_in + fan_out)), shape).astype("float32")
 
     return initialize
 

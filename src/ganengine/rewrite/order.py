@@ -18,7 +18,12 @@ class Order:
 
     def __init__(self, calls: Sequence[Call], arrays: Sequence[Extent]):
         self._calls = dict(enumerate(calls))
-        self._before = _before(calls, arrays)
+        # By group, those that must come before it, and those that must come after.
+        self._before = dict(enumerate(_before(calls, arrays)))
+        self._after: dict[int, set[int]] = {number: set() for number in self._before}
+        for number, before in self._before.items():
+            for each in before:
+                self._after[each].add(number)
         self._group = list(range(len(calls)))
         self.members = {number: [number] for number in range(len(calls))}
 
@@ -36,6 +41,12 @@ class Order:
             self._calls[first] = call
         for number in self.members[second]:
             self._group[number] = first
+        for ours, theirs in ((self._before, self._after), (self._after, self._before)):
+            for each in ours.pop(second):
+                theirs[each].discard(second)
+                if each != first:
+                    theirs[each].add(first)
+                    ours[first].add(each)
         self.members[first] = sorted(self.members[first] + self.members.pop(second))
 
     def calls(self) -> list[Call]:
@@ -44,37 +55,29 @@ class Order:
 
     def sorted(self) -> list[int]:
         """The groups in an order that keeps what must be, and else follows their last calls."""
-        waiting = {group: self._groups_before(group) for group in self.members}
-        after: dict[int, list[int]] = defaultdict(list)
-        for group, before in waiting.items():
-            for each in before:
-                after[each].append(group)
+        waiting = {group: set(before) for group, before in self._before.items()}
         ready = [(self.members[group][-1], group) for group in waiting if not waiting[group]]
         heapify(ready)
         result = []
         while ready:
             _, group = heappop(ready)
             result.append(group)
-            for each in after[group]:
+            for each in self._after[group]:
                 waiting[each].discard(group)
                 if not waiting[each]:
                     heappush(ready, (self.members[each][-1], each))
         return result
 
-    def _groups_before(self, group: int) -> set[int]:
-        found = {self._group[b] for number in self.members[group] for b in self._before[number]}
-        return found - {group}
-
     def _leads(self, start: int, end: int) -> bool:
         """Whether something outside comes after group ``start`` and before group ``end``."""
         seen = {start, end}
-        stack = [each for each in self._groups_before(end) if each != start]
+        stack = [each for each in self._before[end] if each != start]
         while stack:
             group = stack.pop()
             if group in seen:
                 continue
             seen.add(group)
-            before = self._groups_before(group)
+            before = self._before[group]
             if start in before:
                 return True
             stack.extend(before)

@@ -59,7 +59,8 @@ def _read(each: Any, changed: Sequence[Extent]) -> Hashable:
     if isinstance(each, list):
         return tuple(_read(item, changed) for item in each)
     if isinstance(each, Operand):
-        return each, sum(overlap(each.extent, extent) for extent in changed)
+        place = each.extent
+        return each, sum(overlap(place, extent) for extent in changed)
     value: Hashable = each
     return value
 
