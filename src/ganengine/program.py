@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ganengine import backend, signals
 from ganengine.backend import Array, Shape
 from ganengine.launch import launch
@@ -40,13 +38,14 @@ class Operand(NamedTuple):
     def extent(self) -> Extent:
         """Where its elements lie, those of a strided view with all between."""
         low = high = self.address
-        itemsize = np.dtype(self.dtype).itemsize
-        if 0 not in self.shape:
-            for size, stride in zip(self.shape, self.strides, strict=True):
-                low += min(stride * (size - 1), 0)
-                high += max(stride * (size - 1), 0)
-            high += itemsize
-        return low, high
+        if 0 in self.shape:
+            return low, high
+        for size, stride in zip(self.shape, self.strides, strict=True):
+            if stride < 0:
+                low += stride * (size - 1)
+            else:
+                high += stride * (size - 1)
+        return low, high + int(self.dtype[2:])  # of "<f4" and the like
 
     def array(self) -> Array:
         """The array, in memory that somebody else keeps alive."""

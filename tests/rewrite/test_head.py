@@ -44,6 +44,15 @@ def test_logits_are_still_there() -> None:
     check(function, joined=True)
 
 
+def test_two_losses_of_the_same_logits() -> None:
+    def function(x: Array, weight: Array) -> Array:
+        logits = kernels.dense(x, weight)
+        one, other = (kernels.bce_with_logits(logits, target)[1] for target in (0.0, 1.0))
+        return kernels.binary("subtract", one, kernels.affine(other, scale=2.0))
+
+    check(function, joined=True)
+
+
 def test_what_is_no_head() -> None:
     check(
         lambda x, w: kernels.bce_with_logits(kernels.dense(x, w), 1.0)[1], joined=False, outputs=2

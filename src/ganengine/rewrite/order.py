@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from heapq import heapify, heappop, heappush
+from operator import or_
 
 from ganengine.program import Call, Extent
 from ganengine.rewrite.plan import find
@@ -24,6 +26,11 @@ class Order:
         for number, before in self._before.items():
             for each in before:
                 self._after[each].add(number)
+        # By group, as bits of numbers: its calls, and all those that must come before any of them.
+        self._own = {number: 1 << number for number in self._before}
+        self._above: dict[int, int] = {}
+        for number, before in self._before.items():
+            self._above[number] = reduce(or_, (self._above[n] | self._own[n] for n in before), 0)
         self._group = list(range(len(calls)))
         self.members = {number: [number] for number in range(len(calls))}
 
@@ -48,6 +55,12 @@ class Order:
                     theirs[each].add(first)
                     ours[first].add(each)
         self.members[first] = sorted(self.members[first] + self.members.pop(second))
+        own = self._own[first] | self._own.pop(second)
+        above = (self._above[first] | self._above.pop(second)) & ~own
+        self._own[first], self._above[first] = own, above
+        for group, mask in self._above.items():
+            if mask & own:
+                self._above[group] = mask | above | own
 
     def calls(self) -> list[Call]:
         """What the groups are, in the order of :meth:`sorted`."""
@@ -70,18 +83,8 @@ class Order:
 
     def _leads(self, start: int, end: int) -> bool:
         """Whether something outside comes after group ``start`` and before group ``end``."""
-        seen = {start, end}
-        stack = [each for each in self._before[end] if each != start]
-        while stack:
-            group = stack.pop()
-            if group in seen:
-                continue
-            seen.add(group)
-            before = self._before[group]
-            if start in before:
-                return True
-            stack.extend(before)
-        return False
+        own = self._own[start]
+        return any(self._above[each] & own for each in self._before[end] if each != start)
 
 
 def overlap(one: Extent, other: Extent) -> bool:
