@@ -44,6 +44,18 @@ def test_logits_are_still_there() -> None:
     check(function, joined=True)
 
 
+def test_two_losses_of_the_same_logits() -> None:
+    """As where both networks step on one forward pass; the second loss stays by itself."""
+
+    def function(x: Array, weight: Array) -> Array:
+        logits = kernels.dense(x, weight)
+        (one, first), (two, second) = (kernels.bce_with_logits(logits, t) for t in (0.0, 1.0))
+        both = kernels.binary("subtract", kernels.affine(first, scale=3.0), second)
+        return kernels.binary("add", both, kernels.binary("divide", one, two))
+
+    check(function, joined=True)
+
+
 def test_what_is_no_head() -> None:
     check(
         lambda x, w: kernels.bce_with_logits(kernels.dense(x, w), 1.0)[1], joined=False, outputs=2

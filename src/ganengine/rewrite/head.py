@@ -20,6 +20,7 @@ def joined_heads(calls: Sequence[Call], arrays: Sequence[Extent]) -> list[Call]:
             head = _joined(calls[first], call)
             if head is not None and order.can_join(order.group(first), number):
                 order.join(order.group(first), number, head)
+                del layers[_logits(call)]  # a second loss of the same logits stays one
         for operand in call.writes():
             layers.pop(operand.address, None)
         if call.kernel == "dense_forward":
