@@ -50,7 +50,7 @@ def test_how_long_and_how_often(digits) -> None:
     ("changes", "reason"),
     [
         ({"epochs": 2}, "--epochs and --steps both"),
-        ({"system": "nope"}, "no recipe 'nope'; there are mnist, cdcgan-mnist, .*or give a file"),
+        ({"system": "nope"}, "no recipe 'nope'; there are mnist, acgan, .*or give a file"),
         ({"system": "mlp128"}, "no recipe 'mlp128'; did you mean mlp-128"),
         ({"seed": 2**64}, "--seed is 18446744073709551616; it can be from 0 to"),
         ({"system": None}, "nothing given to train; the recipes are mnist"),

@@ -209,7 +209,7 @@ def test_mnist_itself(split, count, sevens) -> None:
 
 
 def test_names() -> None:
-    assert names() == ("mnist", "fashion-mnist", "drawn")
+    assert names() == ("mnist", "fashion-mnist", "drawn", "stacked-mnist")
 
 
 def test_importing_is_light() -> None:

@@ -182,7 +182,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         ("mlp-129", r"there is no recipe 'mlp-129'; did you mean mlp-128\?"),
         ("dcgan", r"did you mean .*dcgan-64"),
         ("mnits", r"did you mean mnist"),
-        ("zzz", r"there is no recipe 'zzz'; there are mnist, cdcgan-mnist, cgan, "),
+        ("zzz", r"there is no recipe 'zzz'; there are mnist, acgan, cdcgan-mnist, "),
         ("", "there are mnist"),
         ("mlp_128", r"did you mean mlp-128"),  # a name, not a file's
         ("../find", "there is no recipe"),

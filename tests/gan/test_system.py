@@ -160,6 +160,24 @@ def test_two_loaders_draw_in_different_orders() -> None:
     assert not np.array_equal(first, second)
 
 
+def test_digits_get_a_border_where_the_system_is_larger() -> None:
+    class Wide(TwoLoaders):
+        image_shape = (1, 32, 32)
+
+        def train_step(self) -> dict[str, object]:
+            loss = (self.network(self.one.next().image.reshape(-1, 1)) ** 2).mean()
+            self.optimizer.minimize(loss)
+            return {"loss": loss}
+
+    images = np.full((64, 1, 28, 28), 255, "uint8")
+    batch = Trainer(Wide(), images).system.one.next().image.numpy()
+    assert batch.shape == (64, 1, 32, 32)
+    np.testing.assert_array_equal(batch[:, :, 2:-2, 2:-2], 1)
+    assert batch.sum() == 64 * (28 * 28 - (32 * 32 - 28 * 28))  # black is -1
+    with pytest.raises(ValueError, match=r"images of shape \(1, 32, 32\)"):
+        Trainer(Wide(), images[:, :, 1:])
+
+
 class TwoLoaders(System):
     image_shape = (1, 1, 1)
 

@@ -45,10 +45,13 @@ def test_logits_are_still_there() -> None:
 
 
 def test_two_losses_of_the_same_logits() -> None:
+    """As where both networks step on one forward pass; the second loss stays by itself."""
+
     def function(x: Array, weight: Array) -> Array:
         logits = kernels.dense(x, weight)
-        one, other = (kernels.bce_with_logits(logits, target)[1] for target in (0.0, 1.0))
-        return kernels.binary("subtract", one, kernels.affine(other, scale=2.0))
+        (one, first), (two, second) = (kernels.bce_with_logits(logits, t) for t in (0.0, 1.0))
+        both = kernels.binary("subtract", kernels.affine(first, scale=3.0), second)
+        return kernels.binary("add", both, kernels.binary("divide", one, two))
 
     check(function, joined=True)
 

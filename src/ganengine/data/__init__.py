@@ -10,6 +10,7 @@ from ganengine.data._cache import cache_dir, cache_note
 from ganengine.data._dataset import DataError, DataNotFoundError, Dataset, Split
 from ganengine.data._load import load, load_or_draw, names
 from ganengine.data.drawn import drawn_digits
+from ganengine.data.stacked import stacked_digits
 
 __all__ = [
     "DataError",
@@ -22,4 +23,5 @@ __all__ = [
     "load",
     "load_or_draw",
     "names",
+    "stacked_digits",
 ]

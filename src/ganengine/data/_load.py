@@ -14,11 +14,14 @@ from ganengine.data import arrays, download, idx, image_folder
 from ganengine.data._cache import cache_dir
 from ganengine.data._dataset import DataError, DataNotFoundError, Dataset, Split
 from ganengine.data.drawn import drawn_digits
+from ganengine.data.stacked import stacked_digits
 
 if TYPE_CHECKING:
     from ganengine.data._picture import Fit
 
 _DRAWN_COUNT: dict[Split, int] = {"train": 60_000, "test": 10_000}  # as many as MNIST has
+# As PacGAN (Lin et al. 2018) draws and judges them, but from one split of MNIST each.
+_STACKED_COUNT: dict[Split, int] = {"train": 128_000, "test": 26_000}
 _DRAWN_SEED: dict[Split, int] = {"train": 0, "test": 1}
 
 
@@ -27,9 +30,9 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('mnist', 'fashion-mnist', 'drawn')
+        ('mnist', 'fashion-mnist', 'drawn', 'stacked-mnist')
     """
-    return (*download.SOURCES, "drawn")
+    return (*download.SOURCES, "drawn", "stacked-mnist")
 
 
 def load(
@@ -44,6 +47,7 @@ def load(
 ) -> Dataset:
     """Load a data set: by name, from a folder of IDX or image files, from ``.npy`` or ``.npz``.
 
+    ``"stacked-mnist"`` is made of MNIST: three digits as the colours of an image, 1,000 classes.
     A name is looked up in ``$GANENGINE_DATA/<name>/``, in ``$GANENGINE_DATA/``, and in the cache;
     then it is downloaded into the cache. A folder called like a data set is ``./<name>``.
 
@@ -88,6 +92,9 @@ def load(
         raise DataError(f"fit and crop are for folders of image files, which {str(spec)!r} is not")
     if spec == "drawn":
         return drawn_digits(_DRAWN_COUNT[split], _DRAWN_SEED[split])
+    if spec == "stacked-mnist":
+        mnist = _load_named(download.SOURCES["mnist"], split, allow_download, progress)
+        return stacked_digits(mnist, _STACKED_COUNT[split])
     if named:
         return _load_named(download.SOURCES[str(spec)], split, allow_download, progress)
     if os.path.isdir(path) and (found := _load_folder(path, split, path.resolve().name)):

@@ -303,6 +303,8 @@ class _Engine:
                 f"have; it has {', '.join(dataset.columns)}"
             )
         array = dataset.columns[name]
+        if array.shape[2:] == (28, 28) and system.image_shape == (array.shape[1], 32, 32):
+            array = np.pad(array, ((0, 0), (0, 0), (2, 2), (2, 2)))  # digits with a black border
         if array.dtype == "uint8" and array.ndim == 4 and array.shape[1:] != system.image_shape:
             raise ValueError(
                 f"{system.name} learns images of shape {system.image_shape}; "

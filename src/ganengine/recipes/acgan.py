@@ -9,8 +9,9 @@ and generated ones 0.1, the generator's aim is 0.9 on twice as many images, and 
 learns digits from real images alone. The paper takes generated ones too. What differs: its table is
 a dense layer without bias on one-hot labels, which is the same.
 
-What to expect: digits that are told by their label from the second epoch on; ``c_real`` and
-``c_fake``, the cross-entropies of the digits on both kinds of images, fall below 0.1.
+What to expect: the example's authors speak of reasonable images after 5 epochs and good ones after
+15. ``c_real`` and ``c_fake`` are the cross-entropies of the digits on both kinds of images, 2.3 at
+first; real ones are read within the first epoch, and generated ones after them.
 """
 
 from dataclasses import dataclass

@@ -8,8 +8,8 @@ nothing is clipped, unlike in compare_gan, whose noise reaches half as far to ei
 Networks, rates and batches are the notebook's: one hidden layer of 128 each. It trains for 200,000
 steps, about 430 epochs of MNIST; here it is 100.
 
-What to expect: rough digits, as of any generator of this size, but all ten; ``penalty`` soon falls
-below 0.1 and stays there.
+What to expect: rough digits, as of any generator of this size, but of all kinds, after some
+thousand steps; ``penalty`` is soon below 0.01 and stays there.
 """
 
 from dataclasses import dataclass

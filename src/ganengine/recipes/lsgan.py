@@ -9,8 +9,9 @@ two of the generator's six doublings and convolutions, and the discriminator's f
 What differs besides: noise of 128 numbers in place of 1,024, Adam at 2e-4, the rate of the paper's
 tests of stability, not 1e-3, and a mean over the batch where their code has a sum.
 
-What to expect: both losses stay near 1/4 and 1/8 while the two are matched; ``d_real`` and
-``d_fake`` are the discriminator's mean numbers, not probabilities.
+What to expect: where nothing can be told apart, ``d_loss`` is 1/4, ``g_loss`` 1/8 and the mean
+numbers ``d_real`` and ``d_fake``, which are no probabilities, 1/2; training comes near that from
+above.
 """
 
 from dataclasses import dataclass
