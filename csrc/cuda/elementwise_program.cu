@@ -128,7 +128,7 @@ __global__ void elementwise_program_kernel(Steps program) {
 // total[r] = scale * the sum of value `summed` over row r, by kThreads threads, in the order in
 // which row_sum_kernel of elementwise.cu adds: every thread has each so-manieth four elements.
 template <int kThreads>
-__global__ void __launch_bounds__(kRowSumThreads, 1)  // aimed at two blocks, sm_100's compiler spills
+__global__ void __launch_bounds__(kRowSumThreads, 1)  // for two blocks sm_100 spills
     summed_program_kernel(Steps program,
                           float* total,  // [rows]
                           std::int64_t rows, std::int64_t length, int summed, float scale) {
