@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ops import OPS, Arguments
 from ops.convolution import NAMES as CONVOLUTIONS
 from ops.op import arrays
 
-from ganengine import kernels
+from ganengine import backend, kernels
 
 pytestmark = pytest.mark.cpu_only
 VALID = {name: op.valid for name, op in OPS.items() if not op.own_bad_input}
@@ -214,6 +215,12 @@ class GpuArray:
         self.dtype, self.shape, self.ndim = array.dtype, array.shape, array.ndim
         self.size, self.strides, self.itemsize = array.size, array.strides, array.itemsize
         self.flags = array.flags
+        self.data = SimpleNamespace(device_id=0)
+
+
+@pytest.fixture
+def first_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "current_device", lambda device: "cuda:0")
 
 
 GpuArray.__module__ = "cupy"
@@ -228,6 +235,7 @@ GpuArray.__module__ = "cupy"
         )
     ),
 )
+@pytest.mark.usefixtures("first_device")
 def test_mixed_devices(kernel: str, name: str) -> None:
     other = GpuArray(VALID[kernel]()[name])
     refuses(kernel, {name: other}, ValueError, f"^{name} is on cuda, the other arrays on cpu")
@@ -254,6 +262,7 @@ def test_adam_steps() -> None:
         ("ema_step", "decay", 1.1),
     ],
 )
+@pytest.mark.usefixtures("first_device")
 def test_rates_in_memory(kernel: str, name: str, bad: float) -> None:
     getattr(kernels, kernel)(**{**VALID[kernel](), name: np.array([0.5])})
     for value in (bad, -0.1, np.nan):

@@ -146,11 +146,19 @@ def test_more_threads_than_there_can_be(room: int, most: int) -> None:
 @pytest.mark.subprocess
 @kernels_only
 def test_reference_switch_warns_and_runs_no_native_kernel() -> None:
-    program = (
-        "import runpy, sys; from ganengine import backend; "
-        "backend.native = lambda device: sys.exit('a native kernel ran'); "
-        f"runpy.run_path({str(PARITY)!r}, run_name='__main__')"
-    )
+    program = f"""
+import runpy, sys
+from ganengine import backend
+
+class Signatures:
+    signatures = backend.native("cpu").signatures  # what kernels take, which are not run
+
+    def __getattr__(self, name):
+        sys.exit("a native kernel ran")
+
+backend.native = lambda device: Signatures()
+runpy.run_path({str(PARITY)!r}, run_name="__main__")
+"""
     assert "a native kernel ran" in python("-c", program).stderr
     result = python("-c", program, GANENGINE_IMPL="reference")
     assert result.returncode == 0, result.stderr

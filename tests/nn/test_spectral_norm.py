@@ -34,8 +34,7 @@ def layers(kind: str) -> tuple[nn.SpectralNorm, Any, np.ndarray]:
 
 @pytest.mark.parametrize("kind", ["dense", "convolution"])
 def test_it_is_pytorchs(kind: str, device: str) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     layer, twin, x = layers(kind)
     layer.to(device)
     for _ in range(3):
