@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ganengine import reference
 from ganengine.reference.target import data, pointwise, products, training, windows
 from ganengine.signature import parameters
@@ -35,12 +37,16 @@ KERNELS = {
 
 
 def launch(kernel: str, arguments: Sequence[Any]) -> None:
-    """Run ``kernel``; the arguments are the native kernel's, with arrays as arrays."""
+    """Run ``kernel``; the arguments are the native kernel's, with arrays as arrays.
+
+    Infinite and undefined results come without a warning, as a native kernel's do.
+    """
     function = KERNELS.get(kernel)
-    if function is None:
-        _define(kernel, arguments)
-    else:
-        function(*arguments)
+    with np.errstate(all="ignore"):
+        if function is None:
+            _define(kernel, arguments)
+        else:
+            function(*arguments)
 
 
 def _define(kernel: str, arguments: Sequence[Any]) -> None:
