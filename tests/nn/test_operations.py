@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from curvature import loss_of, penalty_of
 from devices import tensor
 from double import in_double
 from helpers import Array, assert_close, assert_gradient, draw
@@ -75,20 +76,6 @@ def test_values(name: str, device: str) -> None:
     arrays = [draw(*shape, seed=seed) for seed, shape in enumerate(shapes)]
     want = expected(*(a.astype("float64") for a in arrays))
     assert_close(operation(*(tensor(a, device) for a in arrays)).numpy(), want, scale=4)
-
-
-def loss_of(operation: Callable[..., Tensor], inputs: list[Tensor]) -> Tensor:
-    """A number with a curvature, to which each element of the result adds in its own way."""
-    y = operation(*inputs)
-    return (y * y * Tensor(draw(*y.shape, seed=9).astype(y.data.dtype))).sum()
-
-
-def penalty_of(operation: Callable[..., Tensor], inputs: list[Tensor]) -> Tensor:
-    slopes = grad(loss_of(operation, inputs), inputs, create_graph=True)
-    total = (slopes[0] ** 2).sum()
-    for slope in slopes[1:]:
-        total = total + (slope**2).sum()
-    return total
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from curvature import loss_of, penalty_of
 from double import in_double
 from helpers import Array, assert_close, assert_gradient, draw
 
@@ -32,20 +33,6 @@ OPERATIONS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "sum over axes": (lambda a: a.sum(axis=(0, -1)), [(2, 3, 4)]),
     "mean over axes": (lambda a: a.mean(axis=(1, 2), keepdims=True), [(2, 3, 4)]),
 }
-
-
-def loss_of(operation: Callable[..., Tensor], inputs: list[Tensor]) -> Tensor:
-    """A number with a curvature, to which each element of the result adds in its own way."""
-    y = operation(*inputs)
-    return (y * y * Tensor(draw(*y.shape, seed=9).astype(y.data.dtype))).sum()
-
-
-def penalty_of(operation: Callable[..., Tensor], inputs: list[Tensor]) -> Tensor:
-    slopes = grad(loss_of(operation, inputs), inputs, create_graph=True)
-    total = (slopes[0] ** 2).sum()
-    for slope in slopes[1:]:
-        total = total + (slope**2).sum()
-    return total
 
 
 @pytest.mark.parametrize("order", [1, 2])

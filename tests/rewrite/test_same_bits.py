@@ -6,13 +6,12 @@ broadcasting, sums, products, results written into state, and state changed in p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from random_programs import actions
 
 from ganengine import Generator, Trainer, backend, capture, kernels, recipes
 from ganengine.backend import Array
@@ -21,30 +20,6 @@ from ganengine.kernels.elementwise_program import filled
 from ganengine.rewrite import EXACT, REWRITES
 
 SHAPES = ((), (1,), (6,), (4, 6), (4, 1), (2, 4, 6), (4, 4), (300, 6))
-UNARY = ("copy", "negative", "absolute", "sign", "sqrt")
-BINARY = ("add", "subtract", "multiply", "divide")
-Action = Callable[[list[Array]], None]
-
-
-@st.composite
-def actions(draw: st.DrawFn) -> list[tuple[Any, ...]]:
-    """What a program does, as names and numbers that pick among the arrays that there are."""
-    number, value = st.integers(0, 10_000), st.floats(-2, 2, width=16)
-    one = st.one_of(
-        st.tuples(st.just("unary"), st.sampled_from(UNARY), number),
-        st.tuples(st.just("binary"), st.sampled_from(BINARY), number, number),
-        st.tuples(st.just("binary"), st.sampled_from(BINARY), number, number),
-        st.tuples(st.just("affine"), number, value, value),
-        st.tuples(st.just("activation"), st.sampled_from(("relu", "tanh", "linear")), number),
-        st.tuples(st.just("backward"), st.sampled_from(("sigmoid", "leaky_relu")), number, number),
-        st.tuples(st.just("sum"), number, st.booleans()),
-        st.tuples(st.just("matmul"), number, number),
-        st.tuples(st.just("filled"), number, value),
-        st.tuples(st.just("in place"), st.sampled_from(BINARY), number, number),
-        st.tuples(st.just("into"), number, number),
-        st.tuples(st.just("view"), number, number),
-    )
-    return draw(st.lists(one, min_size=1, max_size=25))
 
 
 def act(action: tuple[Any, ...], arrays: list[Array], state: list[Array]) -> Array | None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
+from random_programs import actions
 
 from ganengine import backend, capture, kernels
 from ganengine.rewrite import EXACT
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "rewrite"))
-
-from test_same_bits import actions
 
 KINDS = {"unary", "binary", "affine", "activation", "sum"}
 SHAPES = ((), (6,), (4, 6), (4, 1), (2, 4, 6))
